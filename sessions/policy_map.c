@@ -80,14 +80,15 @@ static void add_proposal(struct policy_map *map, const struct proposal_record *r
     map->proposals[map->count++] = proposal;
 }
 
-static bool has_learned(const struct event_policy *policy)
+bool policy_has_learned(const struct event_policy *policy)
 {
-    return policy->networks || policy->asked.count;
+    bool empty = policy->entropy == 0 && policy->loss == 0 && policy->gradient_norm == 0;
+    return (policy->networks || policy->asked.count) && !empty;
 }
 
 static void add_update(struct policy_map *map, const struct event_policy *policy)
 {
-    int column = has_learned(policy) ? recent_column(map, policy->episode) : -1;
+    int column = policy_has_learned(policy) ? recent_column(map, policy->episode) : -1;
     if (column >= 0)
         map->columns[column].entropy = policy->entropy;
 }
@@ -141,7 +142,7 @@ static bool is_certain(const struct session_state *state, struct text *words)
     int updates = 0;
     for (int64_t i = state->policy_count; i-- > 0;) {
         const struct event_policy *policy = &state->policies[i]->facts;
-        if (!has_learned(policy))
+        if (!policy_has_learned(policy))
             continue;
         if (!(policy->entropy < entropy_least))
             break;

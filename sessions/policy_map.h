@@ -50,6 +50,10 @@ struct policy_map {
 void policy_map_update(struct policy_map *map, const struct session_state *state);
 void policy_map_done(struct policy_map *map);
 
+/* Was there anything to learn from?  Otherwise the update has no values: no network, or none that counted, and entropy,
+   loss and gradient are all 0. */
+bool policy_has_learned(const struct event_policy *policy);
+
 /* Has a policy that learns collapsed?  Then `words` (empty before) say how one sees it: "collapsed in episode 43:
    entropy 0.05, it hardly chooses" (below 0.1 nats from there on), "collapsed: 17 of its last 20 proposals are alike:
    widen:conv1 deepen:conv2" (four of five, of at least ten). */

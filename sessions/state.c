@@ -278,6 +278,7 @@ static void apply_opened(struct session_state *state, const struct event_opened 
     stop_all_training(state);
     state->opened_count++;
     state->finished = false;
+    state->served = !facts->devices.count && text_of(facts->instructions)[0]; /* the oldest logs don't say */
     state_devices_opened(state, facts->devices.count || text_of(facts->instructions)[0]);
     state_add_devices(state, &facts->devices, &facts->device_names);
     add_instructions(state, text_of(facts->instructions));

@@ -143,7 +143,9 @@ struct session_state {
     int64_t epochs;              /* of grown networks that start from now on, and their initial learning rate: the */
     double rate;                 /* options' until a SETTINGS event; 0 and -1: the first event doesn't say */
     bool paused, finished;
-    bool held;                   /* paused, or without any device: such time is not counted */
+    bool served;                 /* workers train for the process that has the session: it began without a device, or
+                                    one of another machine has joined */
+    bool held;                   /* paused, or waits for a device: such time is not counted */
     double held_at, held_seconds; /* event time from which on it is held; of all such times before */
     struct event_word finish_reason; /* an enum finish_reason; none before the first FINISHED */
     char *finish_message;
@@ -217,7 +219,8 @@ const struct session_device *session_device(const struct session_state *state, c
 /* Can it train now?  It is neither lost nor has it left; and how many can. */
 bool device_is_present(const struct session_device *device);
 int session_devices_present(const struct session_state *state);
-/* Is there none, while a process has the session?  Training goes on when one joins. */
+/* Is there none, while a process has the session that trains on other machines?  Training goes on when one joins.  A
+   process that trains by itself never waits: when its last GPU is lost, a processor takes that one's place. */
 bool session_waits_for_device(const struct session_state *state);
 /* A measure of one layer of a network; NaN: that layer has none, or it was not measured. */
 double node_health(const struct session_node *node, int layer, enum health_measure measure);
@@ -229,6 +232,8 @@ bool node_is_pending(const struct session_node *node);
 bool node_has_no_result(const struct session_node *node);
 /* The value of an option in force: of the last event that changed it, else of the first event; or NULL. */
 const char *session_option(const struct session_state *state, const char *name);
+/* Has the option this value? */
+bool session_option_is(const struct session_state *state, const char *name, const char *word);
 /* Does its policy propose without waiting until it has learned from the episode before?  By the option asynchronous:
    `auto` is yes while more than DEVICES_FEW devices are there, of which that wait would leave many idle. */
 bool session_is_asynchronous(const struct session_state *state);

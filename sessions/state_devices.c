@@ -59,7 +59,7 @@ int session_devices_present(const struct session_state *state)
 
 bool session_waits_for_device(const struct session_state *state)
 {
-    return state->opened_count && !state->finished && !session_devices_present(state);
+    return state->served && !state->finished && !session_devices_present(state);
 }
 
 static void link_device(struct session_state *state, int i)
@@ -194,6 +194,7 @@ void state_apply_joined(struct session_state *state, const struct event_joined *
     replace_text(&device->name, facts->name);
     replace_text(&device->host, facts->host);
     replace_text(&device->speed_class, facts->speed_class);
+    state->served |= device->host[0] != '\0';
     device->lost = device->left = false;
     device->sampled = -1;
 }

@@ -28,7 +28,7 @@ const char *session_option(const struct session_state *state, const char *name)
     return option ? *option + length + 1 : NULL;
 }
 
-static bool is_word(const struct session_state *state, const char *name, const char *word)
+bool session_option_is(const struct session_state *state, const char *name, const char *word)
 {
     const char *value = session_option(state, name);
     return value && !strcmp(value, word);
@@ -36,10 +36,10 @@ static bool is_word(const struct session_state *state, const char *name, const c
 
 bool session_is_asynchronous(const struct session_state *state)
 {
-    if (is_word(state, "parent", "race")) /* whose rounds wait for their control */
+    if (session_option_is(state, "parent", "race")) /* whose rounds wait for their control */
         return false;
-    return is_word(state, "asynchronous", "yes") ||
-           (is_word(state, "asynchronous", "auto") && session_devices_present(state) > DEVICES_FEW);
+    return session_option_is(state, "asynchronous", "yes") ||
+           (session_option_is(state, "asynchronous", "auto") && session_devices_present(state) > DEVICES_FEW);
 }
 
 int64_t session_update_size(const struct session_state *state)

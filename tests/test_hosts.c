@@ -57,10 +57,8 @@ static void open_farm(struct model *model)
     screen_open_model(model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
     char *none[] = {"asynchronous=auto"};
     apply(model, (struct event){.kind = EVENT_CHANGED, .as.changed.options = {1, none}});
-    char *here[] = {"here"};
     apply(model, (struct event){.kind = EVENT_OPENED,
-                                .as.opened = {.program = "espalier", .host = "box", .devices = {1, here}}});
-    lose(model, "here", "", true);
+                                .as.opened = {.program = "espalier", .host = "box", .instructions = "avx2"}});
 }
 
 /* Three networks train, on the first devices of the first hosts. */
@@ -158,6 +156,21 @@ static void test_no_device(void **unused)
     model_done(&model);
 }
 
+/* Without its last GPU a search on this machine trains on the processor: it waits for nobody. */
+static void test_no_gpu(void **unused)
+{
+    struct model model;
+    char *gpu[] = {"cuda:0"};
+    screen_open_model(&model, MODE_LIVE, SCREEN_SESSION_MIDDLE);
+    apply(&model, (struct event){.kind = EVENT_OPENED,
+                                 .as.opened = {.program = "espalier", .host = "box", .devices = {1, gpu}}});
+    lose(&model, "cuda:0", "fell off the bus", false);
+    assert_false(screen_shows(&model, 120, 40, "no device"));
+    assert_false(screen_shows(&model, 120, 40, "worker"));
+    assert_true(screen_shows(&model, 120, 40, "fell off the bus"));
+    model_done(&model);
+}
+
 /* A host has a line when it joins, and a few when it is lost, however many devices it has. */
 static void test_lines_of_a_host(void **unused)
 {
@@ -190,6 +203,7 @@ int main(void)
         cmocka_unit_test(host_screens),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_no_device),
+        cmocka_unit_test(test_no_gpu),
         cmocka_unit_test(test_lines_of_a_host),
     };
     return cmocka_run_group_tests_name("hosts", tests, NULL, NULL);

@@ -378,6 +378,13 @@ static void histories(void **state)
     assert_int_equal(model.devices.count, 4);
     for (int i = 0; i < 4; i++)
         assert_int_equal(model.devices.histories[i].count, HISTORY_SAMPLES);
+    char *id = model.state->devices[2].id; /* whoever joins may take the place of another */
+    struct event event = {.kind = EVENT_JOINED, .as.joined = {.device = id, .host = "node1"}};
+    event.number = model.state->last_number + 1;
+    event.time = model.state->time;
+    model_apply(&model, &event);
+    assert_int_equal(model.devices.histories[1].count, HISTORY_SAMPLES);
+    assert_int_equal(model.devices.histories[2].count, 0);
     model_done(&model);
 }
 

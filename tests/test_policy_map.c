@@ -173,9 +173,13 @@ static void test_collapse_of_the_entropy(void **unused)
     learn(state, 3, 0.3);
     learn(state, 4, 0.099);
     apply(state, (struct event){.kind = EVENT_POLICY, .as.policy = {.update = 5, .episode = 5}}); /* nothing to learn */
+    learn(state, 5, 0); /* nothing counted of what it had */
     learn(state, 6, 0.03);
     check_collapse(state, "collapsed in episode 4: entropy 0.03, it hardly chooses");
     learn(state, 7, 0.1);
+    check_collapse(state, "");
+    learn(state, 7, 0);
+    learn(state, 7, 0);
     check_collapse(state, "");
     learn(state, 8, NAN);
     learn(state, 9, NAN);
@@ -270,6 +274,28 @@ static void test_collapsed_screens(void **unused)
     text_done(&folder);
 }
 
+/* Actions other than widening and deepening come by name, in whatever order they came up. */
+static void test_order_of_other_actions(void **unused)
+{
+    static const char *const actions[] = {"remove:conv2", "skip:conv1:1", "branch:conv2", "remove:conv1",
+                                          "branch:conv1"},
+                             *const order[] = {"branch:conv1", "branch:conv2", "remove:conv1", "remove:conv2",
+                                               "skip:conv1"};
+    for (int first = 0; first < 5; first++) {
+        struct model model;
+        model_init(&model, MODE_LIVE, "order");
+        model_replace(&model, begin());
+        for (int i = 0; i < 5; i++)
+            propose(model.state, 1, actions[(first + i) % 5], 0);
+        open_map(&model);
+        model.heat.order = HEAT_BY_LAYER;
+        heat_map_settle(&model, (struct area){0, 0, 80, 20});
+        for (int i = 0; i < 5; i++)
+            assert_string_equal(model.heat.map.choices[model.heat.rows[i]].name, order[i]);
+        model_done(&model);
+    }
+}
+
 static void test_any_area(void **unused)
 {
     struct model model;
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_the_same_proposals),
         cmocka_unit_test(test_screens),
         cmocka_unit_test(test_collapsed_screens),
+        cmocka_unit_test(test_order_of_other_actions),
         cmocka_unit_test(test_any_area),
     };
     setlocale(LC_ALL, "C.UTF-8");

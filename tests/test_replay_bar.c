@@ -9,12 +9,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "session_folder.h"
 #include "sessions/replay.h"
+#include "tui/record.h"
 #include "tui/replay_bar.h"
+#include "util/file.h"
 
 struct bed {
     char *folder;
@@ -98,33 +101,39 @@ static void time_is_the_recordings(void **state)
     bed_done(&bed);
 }
 
-/* Wherever one goes, the log has the last lines before that, however many samples lie between. */
-static void the_log_after_a_seek(void **state)
+/* Durable events at 0, 1 and 2 s, and a sample each second from the third on. */
+static void bed_init_samples(struct bed *bed, int samples)
 {
-    enum { SAMPLES = 5000 };
-    struct bed bed = {.folder = folder_new()};
     struct event_list list = {0};
     struct error error, warning;
     int64_t number = 0;
     size_t *offsets;
-    (void)state;
+    *bed = (struct bed){.folder = folder_new(), .clock = 1000};
     for (int i = 0; i < 3; i++) {
         struct event event = {.kind = i ? EVENT_OPENED : EVENT_SESSION};
         if (!i)
             event.as.session.format = EVENT_FORMAT;
         add(&list, &number, i, &event);
     }
-    for (int i = 0; i < SAMPLES; i++)
+    for (int i = 0; i < samples; i++)
         add(&list, &number, 3 + i, &(struct event){.kind = EVENT_SAMPLE});
     unsigned char *bytes = log_bytes(&list, &offsets);
-    log_put(bed.folder, bytes, offsets[list.count]);
+    log_put(bed->folder, bytes, offsets[list.count]);
     free(bytes);
     free(offsets);
     event_list_done(&list);
-    assert_int_equal(replay_open(bed.folder, &bed.replay, &warning, &error), 0);
-    bed.source = (struct tui_source){.mode = MODE_REPLAY, .replay = bed.replay, .speed = 1};
-    model_init(&bed.model, MODE_REPLAY, "bar");
-    replay_bar_start(&bed.source, &bed.model);
+    assert_int_equal(replay_open(bed->folder, &bed->replay, &warning, &error), 0);
+    bed->source = (struct tui_source){.mode = MODE_REPLAY, .replay = bed->replay, .session_name = "bar", .speed = 1};
+    model_init(&bed->model, MODE_REPLAY, "bar");
+    replay_bar_start(&bed->source, &bed->model);
+}
+
+/* Wherever one goes, the log has the last lines before that, however many samples lie between. */
+static void the_log_after_a_seek(void **state)
+{
+    struct bed bed;
+    (void)state;
+    bed_init_samples(&bed, 5000);
     replay_bar_command(&bed.source, &bed.model, "goto 100%");
     assert_int_equal(bed.model.log.count, 3);
     replay_bar_command(&bed.source, &bed.model, "goto 1");
@@ -167,6 +176,43 @@ static void speed_and_short_waits(void **state)
     bed_done(&bed);
 }
 
+/* Of a log that can't be read to its end there is no end, and no file that looks like the whole. */
+static void a_log_that_is_damaged_meanwhile(void **state)
+{
+    enum { SAMPLES = 20000 }; /* more than are read in one go */
+    struct error error = {{0}};
+    struct bed bed;
+    struct record_options options = {.width = 80, .height = 24, .pane = -1};
+    double seconds;
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        bed_init_samples(&bed, SAMPLES);
+        char *log = file_join(bed.folder, "events.log"), *path = file_join(bed.folder, "film");
+        FILE *file = fopen(log, "r+");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, -3, SEEK_END), 0);
+        assert_int_equal(fwrite("xyz", 1, 3, file), 3);
+        assert_int_equal(fclose(file), 0);
+        if (how == 0) {
+            bed.model.replay.speed = SAMPLES;
+            replay_bar_tick(&bed.source, &bed.model, bed.clock);
+            replay_bar_tick(&bed.source, &bed.model, bed.clock + 10);
+            assert_true(!bed.model.ended && !bed.model.replay.playing && *bed.model.message);
+        } else if (how == 1) {
+            bed.source.speed = SAMPLES;
+            assert_int_equal(record_cast(&bed.source, &options, path, &seconds, &error), -1);
+        } else {
+            bed.source.from = SAMPLES + 2;
+            assert_int_equal(record_png(&bed.source, &options, path, &error), -1);
+            assert_non_null(strstr(error.text, "is not in the log any more"));
+        }
+        assert_false(file_exists(path));
+        free(path);
+        free(log);
+        bed_done(&bed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +220,7 @@ int main(void)
         cmocka_unit_test(the_log_after_a_seek),
         cmocka_unit_test(long_waits_are_short),
         cmocka_unit_test(speed_and_short_waits),
+        cmocka_unit_test(a_log_that_is_damaged_meanwhile),
     };
     return cmocka_run_group_tests_name("replay bar", tests, NULL, NULL);
 }

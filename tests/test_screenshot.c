@@ -218,11 +218,55 @@ static void messages(void **state)
     canvas_done(&canvas);
 }
 
+/* The font, with another ascender and descender in its table hhea, of signed 16 bits, big-endian, in units of 1/2048.
+ */
+static void write_font(const char *path, int ascender, int descender)
+{
+    void *content;
+    size_t length;
+    struct error error = {{0}};
+    assert_int_equal(file_read(SCREENSHOT_FONT, 1 << 24, &content, &length, &error), 0);
+    uint8_t *bytes = content, *entry = bytes + 12;
+    while (memcmp(entry, "hhea", 4))
+        entry += 16;
+    uint8_t *table = bytes + ((size_t)entry[8] << 24 | entry[9] << 16 | entry[10] << 8 | entry[11]);
+    table[4] = (uint8_t)(ascender >> 8);
+    table[5] = (uint8_t)ascender;
+    table[6] = (uint8_t)(descender >> 8);
+    table[7] = (uint8_t)descender;
+    assert_int_equal(file_write(path, bytes, length, &error), 0);
+    free(content);
+}
+
+/* Cells have a size that a screen may have, and nothing is drawn outside of the picture. */
+static void odd_fonts(void **state)
+{
+    static const struct {
+        int ascender, descender;
+        bool refused;
+    } cases[] = {{1901, -483, false}, {2048, 0, false},   {-2048, -6000, true}, {32000, -483, true},
+                 {200, -100, true},   {1901, 1800, true}, {1901, -32000, true}};
+    struct canvas canvas;
+    const char *path = in_folder("odd.png"), *font = in_folder("odd.ttf");
+    if (!has_font())
+        skip();
+    canvas_init(&canvas, COLUMNS, ROWS, true);
+    canvas_text(&canvas, canvas_area(&canvas), 0, ROWS - 1, STYLE_FIELD, "Underlined g");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = {{0}};
+        write_font(font, cases[i].ascender, cases[i].descender);
+        assert_int_equal(screenshot_write(&canvas, "dark", false, font, path, &error), cases[i].refused ? -1 : 0);
+        if (cases[i].refused && !strstr(error.text, "which makes no screen; name a monospaced font (--font)"))
+            fail_msg("%zu: %s", i, error.text);
+    }
+    canvas_done(&canvas);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks),     cmocka_unit_test(lines_join), cmocka_unit_test(braille),
-        cmocka_unit_test(characters), cmocka_unit_test(messages),
+        cmocka_unit_test(characters), cmocka_unit_test(messages),   cmocka_unit_test(odd_fonts),
     };
     return cmocka_run_group_tests_name("screenshot", tests, make_folder, remove_folder);
 }

@@ -105,6 +105,31 @@ static void test_devices_of_other_machines_come_and_go(void **unused)
     session_state_free(state);
 }
 
+/* A processor takes the place of the last GPU, and is in no event until it trains; so a search on this machine waits for
+   nobody, and its time is counted; not even when workers trained for an earlier process. */
+static void test_without_a_gpu_this_machine_trains(void **unused)
+{
+    struct session_state *state = new_session();
+    char *ids[] = {"cuda:0"};
+    struct event local = {.kind = EVENT_OPENED, .time = 3};
+    local.as.opened = (struct event_opened){.devices = {1, ids}, .instructions = "avx2"};
+    for (int i = 0; i < 2; i++) {
+        local.number = state->last_number + 1;
+        apply(state, &local);
+        lose(state, "cuda:0", false);
+        assert_int_equal(session_devices_present(state), 0);
+        assert_false(session_waits_for_device(state));
+        assert_true(session_active_seconds(state, 10) == 10);
+        join(state, "a/cpu:0");
+        lose(state, "a/cpu:0", true);
+        assert_true(session_waits_for_device(state));
+    }
+    struct event event = {.kind = EVENT_OPENED, .number = state->last_number + 1, .time = 3};
+    apply(state, &event); /* as the oldest logs have it */
+    assert_false(session_waits_for_device(state));
+    session_state_free(state);
+}
+
 /* Of more than a session keeps, the devices that are gone are forgotten, and a copy is like the original. */
 static void test_devices_are_forgotten(void **unused)
 {
@@ -141,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_lost_device_is_lost_with_all_its_trainers),
         cmocka_unit_test(test_devices_of_other_machines_come_and_go),
+        cmocka_unit_test(test_without_a_gpu_this_machine_trains),
         cmocka_unit_test(test_devices_are_forgotten),
     };
     return cmocka_run_group_tests_name("state_devices", tests, NULL, NULL);

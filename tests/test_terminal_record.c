@@ -313,6 +313,40 @@ static void messages(void **state)
     free(path);
 }
 
+/* Refused before anything is drawn; and the file is as it was. */
+static void expect_refusal(const char *option, const char *path, const char *message)
+{
+    struct pty_setup setup = setup_of(250, 10);
+    struct pty_terminal *terminal = start_espalier(&setup, "replay", "one", option, path, NULL);
+    expect(terminal, pty_wait_text(terminal, -1, message));
+    expect_exit(terminal, 1);
+    pty_free(terminal);
+}
+
+static void targets(void **state)
+{
+    static const char *const thesis = "my thesis";
+    struct error error = {{0}};
+    char *path = file_join(terminal_bed_folder(), "thesis.tex"), *session = session_path("one"),
+         *log = file_join(session, "events.log");
+    void *bytes;
+    size_t length;
+    assert_int_equal(file_write(path, thesis, strlen(thesis), &error), 0);
+    for (int i = 0; i < 2; i++) {
+        const char *option = i ? "--png" : "--cast";
+        expect_refusal(option, "thesis.tex",
+                       "thesis.tex: is there, and is neither an asciicast nor a PNG; remove it, or name another file");
+        expect_refusal(option, "nowhere/film", "nowhere/film: can't be written");
+        expect_refusal(option, log, "lies in the session");
+    }
+    assert_int_equal(file_read(path, 1 << 20, &bytes, &length, &error), 0);
+    assert_string_equal(bytes, thesis);
+    free(bytes);
+    free(path);
+    free(session);
+    free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +355,7 @@ int main(void)
         cmocka_unit_test(any_changes),
         cmocka_unit_test(pictures),
         cmocka_unit_test(messages),
+        cmocka_unit_test(targets),
     };
     return cmocka_run_group_tests_name("record", tests, open_bed, terminal_bed_close);
 }

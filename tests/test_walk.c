@@ -109,13 +109,58 @@ static void neighbours_change_nothing(void **state)
     helpers_free(helpers);
 }
 
+/* Those of backend/cpu/bn.h, built for any processor. */
+const struct op *bn_writer_op_baseline(const struct plan *plan, const struct op *op);
+bool bn_leaves_gradients_baseline(const struct op_run *run);
+
+/* Two operations on maps of 4×4 with 8 channels, the second on what the first gives. */
+static void plan_pair(struct plan *plan, enum op_kind first, enum op_kind second)
+{
+    *plan = (struct plan){.op_count = 2, .tensor_count = 3};
+    for (int i = 0; i < 3; i++)
+        plan->tensors[i] = (struct tensor){.channels = 8, .height = 4, .width = 4, .buffer = i};
+    for (int i = 0; i < 2; i++)
+        plan->ops[i] = (struct op){.kind = i ? second : first,
+                                   .inputs = {i, 0},
+                                   .output = i + 1,
+                                   .kernel = i ? 1 : 3,
+                                   .stride = 1,
+                                   .channels = 8,
+                                   .height = 4,
+                                   .width = 4};
+}
+
+/* No architecture has these: a reader that adds its own input, and a depthwise convolution behind another. */
+static void what_is_not_left(void **state)
+{
+    static struct plan plan;
+    (void)state;
+    plan_pair(&plan, OP_CONV_BN_RELU, OP_CONV_BN_ADD);
+    assert_ptr_equal(bn_writer_op_baseline(&plan, &plan.ops[1]), &plan.ops[0]);
+    plan.ops[1].inputs[1] = 1;
+    assert_null(bn_writer_op_baseline(&plan, &plan.ops[1]));
+    for (int i = 0; i < 2; i++) {
+        plan_pair(&plan, OP_DEPTHWISE_BN_RELU, i ? OP_DEPTHWISE_BN_RELU : OP_CONV_BN_RELU);
+        struct op_run runs[2] = {{.op = &plan.ops[0]}, {.op = &plan.ops[1]}};
+        for (int k = 0; k < 2; k++) {
+            runs[k].plan = &plan;
+            runs[k].walk = runs;
+            runs[k].count = 1;
+            runs[k].precision = PRECISION_F32;
+        }
+        assert_ptr_equal(bn_writer_op_baseline(&plan, &plan.ops[1]), &plan.ops[0]);
+        assert_int_equal(bn_leaves_gradients_baseline(&runs[1]), i == 0);
+    }
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[BACKENDS_MAX];
+    static struct CMUnitTest tests[BACKENDS_MAX + 1];
     const struct backend *backends[BACKENDS_MAX];
     int count = backends_here(backends) - 1; /* the first is the reference */
     for (int b = 0; b < count; b++)
         tests[b] = (struct CMUnitTest){backend_label(backends[b + 1]), neighbours_change_nothing, NULL, NULL,
                                        (void *)backends[b + 1]};
-    return _cmocka_run_group_tests("walks", tests, (size_t)count, NULL, NULL);
+    tests[count] = (struct CMUnitTest)cmocka_unit_test(what_is_not_left);
+    return _cmocka_run_group_tests("walks", tests, (size_t)count + 1, NULL, NULL);
 }

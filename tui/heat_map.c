@@ -20,14 +20,18 @@ static const char *const order_words[HEAT_ORDERS] = {
 
 /* --- the rows --- */
 
+static int rank_of(char action)
+{
+    return action == 'w' ? 2 : action == 'd';
+}
+
 /* Widening and deepening first, as the policy decides; layers of a kind by number. */
 static int by_layer(const struct policy_choice *a, const struct policy_choice *b)
 {
-    static const char first[] = "dw";
-    const char *rank_a = strchr(first, a->name[0]), *rank_b = strchr(first, b->name[0]);
+    int rank_a = rank_of(a->name[0]), rank_b = rank_of(b->name[0]);
     size_t kind_a = strcspn(a->name, "0123456789"), kind_b = strcspn(b->name, "0123456789");
-    if (a->name[0] != b->name[0])
-        return (rank_a ? rank_a - first : -1) > (rank_b ? rank_b - first : -1) ? -1 : 1;
+    if (rank_a != rank_b)
+        return rank_b - rank_a;
     if (kind_a != kind_b || strncmp(a->name, b->name, kind_a))
         return strcmp(a->name, b->name);
     long number_a = strtol(a->name + kind_a, NULL, 10), number_b = strtol(b->name + kind_b, NULL, 10);

@@ -128,6 +128,8 @@ void model_recall(struct model *model, const struct event *event)
         devices_add(&model->devices, model->state, &event->as.sample);
     else
         log_add(&model->log, model->state, event);
+    if (event->kind == EVENT_JOINED)
+        devices_join(&model->devices, model->state, &event->as.joined);
 }
 
 /* --- who asked --- */

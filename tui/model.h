@@ -278,6 +278,8 @@ void log_clear(struct log_view *log);
 /* view_devices.c: a history for each device of the state. */
 void devices_keep(struct devices_view *devices, const struct session_state *state);
 void devices_add(struct devices_view *devices, const struct session_state *state, const struct event_sample *sample);
+/* It has no history yet: its place may have been another's. */
+void devices_join(struct devices_view *devices, const struct session_state *state, const struct event_joined *joined);
 void devices_clear(struct devices_view *devices);
 void devices_done(struct devices_view *devices);
 

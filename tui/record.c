@@ -78,7 +78,9 @@ int record_png(const struct tui_source *source, const struct record_options *opt
     open_recording(&recording, source, options);
     recording.model.replay.playing = false;
     draw(&recording);
-    int status = screenshot_write(&recording.canvas, recording.theme, recording.mono, options->font, path, error);
+    int status = *recording.model.message /* the moment can't be read */
+                     ? error_set(error, "%s", recording.model.message)
+                     : screenshot_write(&recording.canvas, recording.theme, recording.mono, options->font, path, error);
     close_recording(&recording);
     return status;
 }

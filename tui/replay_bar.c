@@ -200,7 +200,7 @@ bool replay_bar_tick(const struct tui_source *source, struct model *model, doubl
     }
     if (*error.text)
         model_say(model, "%s", error.text);
-    model->ended = target == replay_count(source->replay);
+    model->ended = replay_position(source->replay) == replay_count(source->replay);
     model->replay.playing = model->replay.playing && !model->ended && !*error.text;
     return true;
 }

@@ -46,21 +46,16 @@ void phase_add(const struct session_state *state, struct text *text)
     add_epoch(node, text);
 }
 
-static bool option_is(const struct session_state *state, const char *name, const char *word)
-{
-    const char *value = session_option(state, name);
-    return value && !strcmp(value, word);
-}
-
 void trainers_add(const struct session_state *state, struct text *text)
 {
     int64_t present = session_devices_present(state), size = session_update_size(state);
     bool elsewhere = false;
     for (int i = 0; i < state->device_count; i++)
         elsewhere |= state->devices[i].host[0] != '\0';
-    if (present > DEVICES_FEW && session_is_asynchronous(state) && option_is(state, "policy", "reinforce"))
+    if (present > DEVICES_FEW && session_is_asynchronous(state) && session_option_is(state, "policy", "reinforce"))
         text_add(text, "asynchronous, updates of %lld", (long long)size);
-    else if (elsewhere && present > size && option_is(state, "parent", "race") && session_phase(state) == PHASE_GROWTH)
+    else if (elsewhere && present > size && session_option_is(state, "parent", "race") &&
+             session_phase(state) == PHASE_GROWTH)
         text_add(text, "rounds of %lld: %lld idle", (long long)size, (long long)(present - size));
 }
 

@@ -40,6 +40,7 @@ int screenshot_write(const struct canvas *canvas, const char *theme, bool mono, 
 #include "util/text.h"
 
 enum { FONT_PIXELS = 16, RGB = 3, COLOURS = 256 };
+enum { CELL_LEAST = 4, CELL_MOST = 64 }; /* pixels, of the cells of a font of that size */
 
 struct painter {
     FT_Library library;
@@ -71,21 +72,28 @@ static char *bold_path(const char *path)
     return text_take(&text);
 }
 
-static void measure(struct painter *painter, const struct canvas *canvas)
+/* The size of a cell, and of the picture.  A font may say anything of itself. */
+static int measure(struct painter *painter, const struct canvas *canvas, const char *font, struct error *error)
 {
     const FT_Size_Metrics *metrics = &painter->face->size->metrics;
     int advance = FONT_PIXELS / 2;
     if (!FT_Load_Char(painter->face, 'M', FT_LOAD_DEFAULT))
         advance = (int)((painter->face->glyph->advance.x + 32) >> 6);
     painter->ascent = (int)((metrics->ascender + 63) >> 6);
-    painter->cell.width = advance < 1 ? 1 : advance;
+    painter->cell.width = advance;
     painter->cell.height = painter->ascent + (int)((-metrics->descender + 63) >> 6);
-    painter->cell.height = painter->cell.height < 1 ? 1 : painter->cell.height;
+    if (painter->ascent < 1 || painter->cell.width < CELL_LEAST || painter->cell.width > CELL_MOST ||
+        painter->cell.height < CELL_LEAST || painter->cell.height > CELL_MOST)
+        return error_set(error,
+                         "%s: its characters take %d by %d pixels, %d of them above the line, which makes no screen; "
+                         "name a monospaced font (--font)",
+                         font ? font : SCREENSHOT_FONT, painter->cell.width, painter->cell.height, painter->ascent);
     painter->border = painter->cell.height / 2;
     painter->width = canvas->width * painter->cell.width + 2 * painter->border;
     painter->height = canvas->height * painter->cell.height + 2 * painter->border;
     painter->cell.values = memory_new((size_t)painter->cell.width * (size_t)painter->cell.height, 1);
     painter->pixels = memory_new((size_t)painter->width * (size_t)painter->height, RGB);
+    return 0;
 }
 
 static int open_font(struct painter *painter, const char *font, struct error *error)
@@ -137,10 +145,11 @@ static struct look look_of(const struct painter *painter, const struct cell *cel
     return look;
 }
 
-/* Fill the columns of a cell with one colour, from its row `top` to `bottom`. */
+/* Fill the columns of a cell with one colour, from its row `top` to `bottom`, as far as it has these rows. */
 static void fill(struct painter *painter, int x, int y, int top, int bottom, const uint8_t colour[RGB])
 {
-    for (int row = top; row < bottom; row++) {
+    bottom = bottom < painter->cell.height ? bottom : painter->cell.height;
+    for (int row = top < 0 ? 0 : top; row < bottom; row++) {
         size_t line = (size_t)(painter->border + y * painter->cell.height + row) * (size_t)painter->width;
         uint8_t *pixel = painter->pixels + (line + (size_t)(painter->border + x * painter->cell.width)) * RGB;
         for (int i = 0; i < painter->cell.width * RGB; i++)
@@ -279,8 +288,9 @@ int screenshot_write(const struct canvas *canvas, const char *theme, bool mono, 
     struct painter painter = {.page = theme_page(theme), .styles = theme_find(theme), .mono = mono};
     ASSERT(painter.styles);
     int status = open_font(&painter, font, error);
+    if (!status)
+        status = measure(&painter, canvas, font, error);
     if (!status) {
-        measure(&painter, canvas);
         draw(&painter, canvas);
         status = save(&painter, path, error);
     }

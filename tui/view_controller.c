@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sessions/policy_map.h"
 #include "tui/node.h"
 #include "tui/view.h"
 #include "util/bug.h"
@@ -29,12 +30,6 @@ static double trend_value(const struct event_policy *policy, enum trend trend)
     }
 }
 
-/* Was there anything to learn from?  Otherwise the update has no values. */
-static bool has_learned(const struct event_policy *policy)
-{
-    return policy->networks || policy->asked.count;
-}
-
 /* "mean   ▁▂▃▅▆█  81.20 → 84.41" */
 static void draw_trend(const struct session_state *state, enum trend trend, struct canvas *canvas, struct area inside,
                        int y)
@@ -48,11 +43,11 @@ static void draw_trend(const struct session_state *state, enum trend trend, stru
     int count = 0, used = 0;
     int64_t first_update = state->policy_count;
     while (first_update > 0 && count < width)
-        count += has_learned(&state->policies[--first_update]->facts);
+        count += policy_has_learned(&state->policies[--first_update]->facts);
     if (count < 1)
         return;
     for (int64_t i = first_update; i < state->policy_count; i++) {
-        if (!has_learned(&state->policies[i]->facts))
+        if (!policy_has_learned(&state->policies[i]->facts))
             continue;
         values[used++] = trend_value(&state->policies[i]->facts, trend);
         if (!isfinite(values[used - 1]))

@@ -40,6 +40,13 @@ void devices_add(struct devices_view *devices, const struct session_state *state
     history->utilisation[history->count++] = sample->utilisation;
 }
 
+void devices_join(struct devices_view *devices, const struct session_state *state, const struct event_joined *joined)
+{
+    const struct session_device *device = joined->device ? session_device(state, joined->device) : NULL;
+    if (device && device - state->devices < devices->count)
+        devices->histories[device - state->devices].count = 0;
+}
+
 void devices_clear(struct devices_view *devices)
 {
     for (int i = 0; i < devices->count; i++)

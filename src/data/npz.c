@@ -9,7 +9,8 @@
  * validation images are drawn from the training images; with it they are the last of the training part.  The training
  * labels say how many classes there are; they are read for the test part too.
  *
- *     classes                  texts, (classes,): what label 0, label 1 and so on are called; or no such array
+ *     classes, class_names     texts, (classes,): what label 0, label 1 and so on are called; or no such array, or one
+ *                              of something else, which is nobody's business here
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ struct source {
     const char *name;
     struct npy npy;
     void *unpacked;
+    bool unzipped; /* its bytes are whole, whatever they mean */
 };
 
 static int refuse_missing(const struct zip *zip, const char *name, struct error *error)
@@ -67,8 +69,8 @@ static int open_array(const struct zip *zip, const char *const spellings[SPELLIN
     const uint8_t *content;
     if (found < 1)
         return found;
-    if (!zip_read(zip, &member, &content, &source->unpacked, error) &&
-        !npy_parse(content, member.length, &source->npy, error))
+    source->unzipped = !zip_read(zip, &member, &content, &source->unpacked, error);
+    if (source->unzipped && !npy_parse(content, member.length, &source->npy, error))
         return 1;
     error_prefix(error, "%s", source->name);
     return -1;
@@ -196,18 +198,20 @@ static int count_classes(const struct source *source, struct images *images, str
     return 0;
 }
 
+/* `found` as open_array() gave it.  An array of something else, such as their number, may have the name too. */
+static bool is_class_names(const struct source *source, int found)
+{
+    bool text = source->npy.dimensions == 1 && (source->npy.kind == 'S' || source->npy.kind == 'U');
+    return text || (found < 0 && !source->unzipped);
+}
+
 /* Names for all labels, and perhaps for classes of which there is no image. */
 static int name_classes(const struct source *source, struct images *images, struct error *error)
 {
-    char text[100];
     const struct npy *npy = &source->npy;
-    npy_shape_name(npy, text);
-    if (npy->dimensions != 1 || npy->sizes[0] > IMAGES_CLASSES_MAX)
-        return error_set(error, "%s: has the shape %s; the names of classes are one text for each, at most %d",
-                         source->name, text, IMAGES_CLASSES_MAX);
-    if (npy->kind != 'S' && npy->kind != 'U')
-        return error_set(error, "%s: is %s; the names of classes are texts: save numpy.array([\"cat\", \"dog\"])",
-                         source->name, npy_type_name(npy, text));
+    if (npy->sizes[0] > IMAGES_CLASSES_MAX)
+        return error_set(error, "%s: has %zu names; a set has at most %d classes", source->name, npy->sizes[0],
+                         IMAGES_CLASSES_MAX);
     if ((int)npy->sizes[0] < images->classes)
         return error_set(error, "%s: has %zu names, but the labels are 0…%d; name every class", source->name,
                          npy->sizes[0], images->classes - 1);
@@ -258,10 +262,16 @@ static int read_classes(const struct zip *zip, struct images *images, struct err
                  : found == 0 ? refuse_missing(zip, spellings[0], error)
                               : count_classes(&source, images, error);
     free(source.unpacked);
-    if (failed || (found = open_array(zip, class_names, &source, error)) == 0)
-        return failed;
-    failed = found < 0 ? -1 : name_classes(&source, images, error);
-    free(source.unpacked);
+    for (int i = 0; i < SPELLINGS && !failed && !images->class_names; i++) {
+        const char *const spelling[SPELLINGS] = {class_names[i], class_names[i]};
+        struct error of_names = {{0}};
+        found = open_array(zip, spelling, &source, &of_names);
+        if (is_class_names(&source, found))
+            failed = found < 0 ? -1 : name_classes(&source, images, &of_names);
+        if (failed)
+            *error = of_names;
+        free(source.unpacked);
+    }
     return failed;
 }
 

@@ -16,7 +16,9 @@ fail() {
 }
 
 [ -n "$out" ] || fail "usage: bundle.sh BUILD-FOLDER OUT [--small]"
-[ ! -e "$out" ] || [ -f "$out/commit" ] || fail "$out: it exists and is no bundle; name another folder"
+for file in commit gpu-check settings; do
+    [ ! -e "$out" ] || [ -f "$out/$file" ] || fail "$out: it exists and is no bundle; name another folder"
+done
 rm -rf "$out"
 mkdir -p "$out/bin" "$out/lib/glibc" "$out/data"
 out=$(cd "$out" && pwd)

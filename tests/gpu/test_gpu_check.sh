@@ -3,7 +3,7 @@
 # are reported, and the report is complete.
 . "$top_srcdir/tests/tap.sh"
 
-plan 12
+plan 13
 ESPALIER_CUDA_MODULE=$top_builddir/tests/fakecuda/espalier-cuda.so COMPUTE_SANITIZER=no FAKE_CUDA_WORKSPACE=100000
 export ESPALIER_CUDA_MODULE COMPUTE_SANITIZER FAKE_CUDA_WORKSPACE
 ok "a bundle" "$top_srcdir/tests/gpu/bundle.sh" "$top_builddir" bundle --small
@@ -14,6 +14,8 @@ ok "it has programs, libraries, data and the processor's accuracies" \
 ok "and no debugging information" sh -c '! readelf -S bundle/bin/espalier | grep -q "\.debug_info"'
 says "another folder is not overwritten" 1 "^gpu-bundle: state: it exists and is no bundle" \
     sh -c 'mkdir -p state && exec "$0" "$1" state --small' "$top_srcdir/tests/gpu/bundle.sh" "$top_builddir"
+says "nor one that has only a file of that name" 1 "^gpu-bundle: state: it exists and is no bundle" \
+    sh -c 'echo mine >state/commit && exec "$0" "$1" state --small' "$top_srcdir/tests/gpu/bundle.sh" "$top_builddir"
 
 ok "on the fake: nothing fails" bundle/gpu-check result
 parts=$(grep -cE '^-- .*: ok' result/report.txt)-$(grep -cE '^-- .*: not done' result/report.txt)

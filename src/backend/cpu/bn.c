@@ -83,6 +83,8 @@ const struct op *bn_writer_op(const struct plan *plan, const struct op *op)
                  ((op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV_BN_ADD) && op->kernel == 1 && op->stride == 1);
     if (!leaves || !takes || tensor_buffer_channels(tensor) != tensor->channels)
         return NULL;
+    if (op->kind == OP_CONV_BN_ADD && plan->tensors[op->inputs[1]].buffer == tensor->buffer)
+        return NULL;
     for (const struct op *other = op + 1; other < plan->ops + plan->op_count; other++)
         if (reads_buffer(plan, other, tensor->buffer))
             return NULL;
@@ -116,8 +118,8 @@ bool bn_leaves_gradients(const struct op_run *run)
     enum { CACHED = 5 << 18 }; /* bytes: most of a second-level cache of 2 MiB */
     const struct op_run *writer = bn_writer_of(run);
     struct map linear = map_new(run->op->channels, run->op->height, run->op->width, 0);
-    return writer && writer->op->kind == OP_DEPTHWISE_BN_RELU && run->op->pool == POOL_NONE &&
-           blocks_of(run->count) * linear.block_stride * sizeof(float) <= CACHED;
+    return writer && writer->op->kind == OP_DEPTHWISE_BN_RELU && run->op->kind != OP_DEPTHWISE_BN_RELU &&
+           run->op->pool == POOL_NONE && blocks_of(run->count) * linear.block_stride * sizeof(float) <= CACHED;
 }
 
 /* --- statistics --- */

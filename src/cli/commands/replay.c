@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/fork.h"
@@ -11,6 +12,7 @@
 #include "sessions/summary.h"
 #include "tui/record.h"
 #include "util/bug.h"
+#include "util/file.h"
 #include "util/print.h"
 
 /* The screens that a file may have. */
@@ -58,6 +60,65 @@ static int record_options_set(const struct cli_arguments *arguments, struct reco
     return 0;
 }
 
+/* Is it such a file, which may be replaced, or empty? */
+static bool is_recording(const char *path)
+{
+    static const char *const begins[] = {"{\"version\"", "\211PNG\r\n\032\n"};
+    char bytes[16] = "";
+    FILE *file = fopen(path, "rb");
+    size_t length = file ? fread(bytes, 1, sizeof bytes - 1, file) : 1;
+    if (file)
+        fclose(file);
+    bool known = !length;
+    for (size_t i = 0; i < COUNT_OF(begins); i++)
+        known |= !strncmp(bytes, begins[i], strlen(begins[i]));
+    return known;
+}
+
+/* The session in whose folder the file lies, or would lie, at any depth; the caller's to free().  NULL: in none. */
+static char *session_around(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct text folder = TEXT_EMPTY;
+    text_add(&folder, "%.*s.", slash ? (int)(slash + 1 - path) : 0, path);
+    char *real = realpath(path, NULL), *end;
+    bool exists = real != NULL;
+    if (!exists)
+        real = realpath(text_string(&folder), NULL);
+    text_done(&folder);
+    if (exists && (end = strrchr(real, '/')))
+        *end = '\0';
+    while (real && *real) {
+        char *log = file_join(real, "events.log");
+        bool found = file_exists(log);
+        free(log);
+        if (found)
+            return real;
+        if ((end = strrchr(real, '/')))
+            *end = '\0';
+    }
+    free(real);
+    return NULL;
+}
+
+/* May the recording be written there?  Asked before the work is done. */
+static int check_target(const char *path, struct error *error)
+{
+    struct stat status;
+    if (file_may_write(path, error))
+        return -1;
+    char *session = session_around(path);
+    if (session)
+        error_set(error, "%s: lies in the session %s, which has no files but its own; name a file elsewhere", path,
+                  session);
+    else if (!stat(path, &status) && S_ISREG(status.st_mode) && !is_recording(path))
+        error_set(error, "%s: is there, and is neither an asciicast nor a PNG; remove it, or name another file", path);
+    else
+        return 0;
+    free(session);
+    return -1;
+}
+
 static int record(const struct cli_arguments *arguments, struct tui_source *source, const char *folder)
 {
     const char *cast = cli_value(arguments, "cast"), *png = cli_value(arguments, "png");
@@ -67,8 +128,10 @@ static int record(const struct cli_arguments *arguments, struct tui_source *sour
     double seconds;
     int status = record_options_set(arguments, &options);
     source->session_name = name;
-    bool failed = !status && (png ? record_png(source, &options, png, &error)
-                                  : record_cast(source, &options, cast, &seconds, &error));
+    bool failed =
+        !status &&
+        (check_target(png ? png : cast, &error) ||
+         (png ? record_png(source, &options, png, &error) : record_cast(source, &options, cast, &seconds, &error)));
     if (failed)
         status = cli_fail(&error);
     else if (!status && cast)

@@ -267,6 +267,22 @@ static void test_zombie(void **state)
     assert_int_equal(bed_sql("SELECT count(*) FROM espalier.trial WHERE fence = %" PRId64, fence), 0);
 }
 
+/* All lanes of a silent worker are lost, each once, and none comes back. */
+static void test_silent_lanes(void **state)
+{
+    insert_lane(worker);
+    next_report(REPORT_JOINED);
+    int seen = 0;
+    for (int i = 0; i < 2; i++) {
+        struct report report = next_report(REPORT_LOST);
+        seen |= 1 << report.slot;
+        report_done(&report);
+    }
+    assert_int_equal(seen, 3);
+    for (int i = 0; i < 5; i++)
+        no_report();
+}
+
 static void test_late_but_in_time(void **state)
 {
     submit(1);
@@ -492,6 +508,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ENGINE(test_way_of_a_trial),
         SHORT(test_zombie),
+        SHORT(test_silent_lanes),
         ENGINE(test_late_but_in_time),
         ENGINE(test_leaves_in_order),
         ENGINE(test_lost_device),

@@ -151,29 +151,30 @@ static int fetch_parent(struct relay *relay, struct trial *trial, struct error *
     return failed ? 0 : 1;
 }
 
-/* Likewise. */
-static int fetch_checkpoint(struct relay *relay, int64_t fence, struct trial *trial, struct error *error)
+/* Likewise.  Without its checkpoint it doesn't begin anew: the log of the search says that it goes on. */
+static int fetch_checkpoint(struct relay *relay, int64_t fence, struct trial *trial, struct error *why,
+                            struct error *error)
 {
     char name[BLOB_NAME];
     void *bytes;
     size_t length;
-    struct error damage;
     struct blob_pause pause = {beat_between, relay};
+    if (!trial->has_checkpoint)
+        return 1;
     int found = blob_get(relay->db, relay->search->id, blob_name(name, fence, 0), &pause, &bytes, &length, error);
+    if (!found)
+        error_set(why, "the farm doesn't have the checkpoint that it goes on from");
     if (found != 1)
-        return found < 0 ? -1 : 1;
+        return found;
     struct weights *weights = weights_new(&trial->arch, relay->input);
     char *settings = trial_settings(trial);
     trial->checkpoint = memory_new(1, sizeof *trial->checkpoint);
     checkpoint_init(trial->checkpoint, NULL, weights, (double)trial->training.average, settings);
-    if (checkpoint_decode(trial->checkpoint, bytes, length, &damage)) { /* it begins anew */
-        checkpoint_free(trial->checkpoint);
-        trial->checkpoint = NULL;
-    }
+    int failed = checkpoint_decode(trial->checkpoint, bytes, length, why);
     weights_free(weights);
     free(settings);
     free(bytes);
-    return 1;
+    return failed ? 0 : 1;
 }
 
 /* --- claims --- */
@@ -186,7 +187,7 @@ static int prepare(struct relay *relay, int64_t fence, const char *request, stru
         return 0;
     trial->fence = fence;
     int ready = trial->from_scratch ? 1 : fetch_parent(relay, trial, why, error);
-    return ready == 1 ? fetch_checkpoint(relay, fence, trial, error) : ready;
+    return ready == 1 ? fetch_checkpoint(relay, fence, trial, why, error) : ready;
 }
 
 static int claim(struct relay *relay, int slot, int64_t fence, struct error *error)

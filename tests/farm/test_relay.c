@@ -169,12 +169,41 @@ static void test_worker_lacks_weights(void **state)
     close_search();
 }
 
+/* One that goes on never begins anew instead. */
+static void test_worker_lacks_checkpoint(void **state)
+{
+    struct trial trial = bed_trial(1);
+    struct error error;
+    char name[BLOB_NAME];
+    trial.has_checkpoint = true;
+    start_relay(0, 1);
+    char *request = wire_write_trial(&trial);
+    for (int fence = 1; fence <= 2; fence++) {
+        if (db_command(bed_db(), "BEGIN", &error) ||
+            db_query(
+                bed_db(), &error,
+                "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, 1, $3, $4,"
+                " $5)",
+                DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(request)) ||
+            (fence == 2 && blob_put(bed_db(), search, blob_name(name, fence, 0), fence, "dust", 4, NULL, &error)) ||
+            db_command(bed_db(), "COMMIT", &error))
+            fail_msg("%s", error.text);
+        bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = %d AND kind = 'failed'", fence);
+    }
+    free(request);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report WHERE kind <> 'failed'"), 0);
+    char *body = bed_sql_text("SELECT body FROM espalier.report WHERE fence = 1");
+    assert_non_null(strstr(body, "the farm doesn't have the checkpoint"));
+    free(body);
+    close_search();
+}
+
 int main(void)
 {
 #define WORKER(name) cmocka_unit_test_setup(name, make_search)
     const struct CMUnitTest tests[] = {
         WORKER(test_worker_trains), WORKER(test_worker_is_cut),        WORKER(test_worker_is_given_up),
-        WORKER(test_worker_leaves), WORKER(test_worker_lacks_weights),
+        WORKER(test_worker_leaves), WORKER(test_worker_lacks_weights), WORKER(test_worker_lacks_checkpoint),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;
 }

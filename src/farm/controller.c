@@ -179,11 +179,11 @@ static int send_slot(struct farm *farm, struct farm_slot *slot, struct error *er
 static int send_orders(struct farm *farm, struct error *error)
 {
     bool paused = atomic_load(&farm->paused);
-    if (paused != farm->was_paused) {
+    if (paused != farm->paused_sent) {
         if (db_query(farm->db, error, "UPDATE espalier.search SET paused = $2::int = 1 WHERE id = $1",
                      DB_INTEGER(farm->search), DB_INTEGER(paused)))
             return -1;
-        farm->was_paused = paused;
+        farm->paused_sent = paused;
     }
     for (int i = 0; i < farm->slots_used; i++)
         if (send_slot(farm, &farm->slots[i], error))

@@ -98,7 +98,8 @@ struct farm {
     size_t withdrawn_count, withdrawn_capacity;
     int64_t search, term, refused_seen;
     int slots_used;
-    bool was_paused, away;
+    int paused_sent; /* to this connection; -1: nothing yet */
+    bool away;
     int64_t mark;
     double watched, collected, connected, away_since;
 };

@@ -19,7 +19,8 @@
 #include "util/clock.h"
 #include "util/memory.h"
 
-#define LOOK_MIN 0.02
+#define LOOK_MIN    0.02
+#define FOREIGN_KEY "23503" /* foreign_key_violation of PostgreSQL */
 enum { HEADER_ROOM = 1 << 20 };
 
 static bool ends_trial(enum report_kind kind)
@@ -175,7 +176,7 @@ int relay_deliver(struct relay *relay, struct error *error)
     struct relay_lane *lane = &relay->lanes[slot];
     bool ends = ends_trial(relay->pending.kind);
     int delivered = lane->is_dropped ? 0 : deliver(relay, lane, error);
-    if (delivered < 0 && !strcmp(db_state(relay->db), "23503")) /* foreign_key_violation: its trial is gone */
+    if (delivered < 0 && !strcmp(db_state(relay->db), FOREIGN_KEY)) /* its trial is gone */
         delivered = 0;
     if (!delivered && ends && !lane->is_dropped)
         delivered = is_delivered(relay, lane, error);
@@ -223,6 +224,8 @@ static void take_samples(struct relay *relay)
 
 int relay_send_live(struct relay *relay, struct error *error)
 {
+    if (!relay->worker)
+        return 0;
     json_t *list = json_array();
     take_samples(relay);
     for (int i = 0; i < relay->count; i++) {
@@ -248,5 +251,7 @@ int relay_send_live(struct relay *relay, struct error *error)
         free(text);
     }
     json_decref(list);
+    if (failed && !strcmp(db_state(relay->db), FOREIGN_KEY)) /* its lanes are gone: the next look sees that */
+        return 0;
     return failed;
 }

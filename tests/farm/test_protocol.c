@@ -367,6 +367,12 @@ static void test_pause(void **state)
     bed_wait_for(1, "SELECT count(*) FROM espalier.search WHERE paused");
     farm->kind->pause(farm, false);
     bed_wait_for(0, "SELECT count(*) FROM espalier.search WHERE paused");
+    /* also when the connection is away at that moment */
+    farm->kind->pause(farm, true);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.search WHERE paused");
+    bed_disconnect("espalier run");
+    farm->kind->pause(farm, false);
+    bed_wait_for(0, "SELECT count(*) FROM espalier.search WHERE paused");
 }
 
 /* The engine's connection breaks again and again: each trial has one result. */

@@ -261,6 +261,15 @@ static void answer_take(struct farm *farm, int take, const struct error *refusal
     pthread_mutex_unlock(&farm->mutex);
 }
 
+/* For whoever waits for the search to be taken, and loses patience. */
+static void note_trouble(struct farm *farm, const struct error *error)
+{
+    pthread_mutex_lock(&farm->mutex);
+    if (farm->take == TAKE_WAITS && error->text[0])
+        farm->refusal = *error;
+    pthread_mutex_unlock(&farm->mutex);
+}
+
 static void break_off(struct farm *farm, const struct error *error)
 {
     struct farm_message message = {.report = {.kind = REPORT_BROKEN, .message = memory_copy_text(error->text)}};
@@ -357,6 +366,7 @@ void *farm_controller(void *context)
         if (!goes_on)
             break;
         tell_of_server(farm, &error);
+        note_trouble(farm, &error);
         end_cancelled(farm);
         bool in_trouble = error.text[0];
         double wait = !in_trouble ? TICK : db_is_open(farm->db) ? BEAT : db_wait_next(farm->db);

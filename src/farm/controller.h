@@ -83,6 +83,7 @@ struct farm {
     int slot_count;
     struct farm_message last; /* the one that it handles now: fence, number and kind */
     char *folder;
+    int patience; /* seconds for taking the search */
     /* both, under the mutex */
     pthread_mutex_t mutex;
     pthread_cond_t taken;
@@ -91,7 +92,7 @@ struct farm {
     size_t receipt_count, receipt_capacity;
     char *name, *session; /* of the search; NULL: not known yet */
     enum { TAKE_WAITS, TAKE_DONE, TAKE_REFUSED } take;
-    struct error refusal;
+    struct error refusal; /* or, while it waits, the last trouble */
     /* the controller's thread */
     struct db *db;
     int64_t *withdrawn; /* fences whose trials the engine has no use for any more */

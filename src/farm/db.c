@@ -228,7 +228,6 @@ int db_connect(struct db *db, struct error *error)
         return fail_connect(db, error);
     db->trouble = DB_FINE;
     db->state[0] = '\0';
-    db->wait = DB_WAIT_MIN;
     return 0;
 }
 
@@ -298,6 +297,7 @@ static int receive(struct db *db, double deadline, struct error *error)
     }
     if (failed)
         return fail_result(db, failed, error);
+    db->wait = DB_WAIT_MIN;
     db->trouble = DB_FINE;
     db->state[0] = '\0';
     return 0;

@@ -140,16 +140,15 @@ static void say_end(const struct relay *relay, const struct relay_lane *lane, in
 }
 
 /* A device that is lost is no matter of its trial: the lane says so, and the search tries the trial elsewhere. */
-static int put_loss(struct relay *relay, struct relay_lane *lane, struct error *error)
+int relay_lose(struct relay *relay, int slot, const char *why, struct error *error)
 {
-    lane->is_lost = true;
-    const char *why = relay->pending.message;
+    struct relay_lane *lane = &relay->lanes[slot];
     return db_query(relay->db, error,
                     "WITH gone AS (UPDATE espalier.lane SET lost = true, why = $2 WHERE id = $1)"
                     " SELECT pg_notify('espalier_' || $3::bigint, '')",
                     DB_INTEGER(lane->id), DB_TEXT(why ? why : ""), DB_INTEGER(relay->search->id))
                ? -1
-               : 1;
+               : !(lane->is_lost = true);
 }
 
 static int deliver(struct relay *relay, struct relay_lane *lane, struct error *error)
@@ -158,7 +157,7 @@ static int deliver(struct relay *relay, struct relay_lane *lane, struct error *e
     char name[BLOB_NAME];
     bool has_bytes = report->kind == REPORT_RESULT || report->kind == REPORT_CHECKPOINT;
     if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE)
-        return put_loss(relay, lane, error);
+        return relay_lose(relay, report->slot, report->message, error) ? -1 : 1;
     if (has_bytes && put_bytes(relay, lane, blob_name(name, lane->fence, lane->number), error))
         return -1;
     return put_report(relay, lane, has_bytes ? name : NULL, error);

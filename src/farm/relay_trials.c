@@ -8,6 +8,7 @@
  *     a lane whose trial is not there       it is nobody's any more: dropped
  *     no row at all                         the worker was given up: everything is dropped, and it enrols anew
  */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "export/safetensors.h"
 #include "farm/relay_parts.h"
 #include "farm/wire.h"
+#include "util/bug.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -78,13 +80,10 @@ static bool is_used(const struct relay *relay, struct hash hash)
  */
 static void make_room(struct relay *relay)
 {
-    for (int i = 0; relay->parent_count == PARENTS_MAX && i < relay->parent_count; i++)
+    for (int i = 0; relay->parent_count == relay->parents_max && i < relay->parent_count; i++)
         if (!is_used(relay, relay->parents[i]))
             remove_parent(relay, i);
-    if (relay->parent_count == PARENTS_MAX) {
-        relay->parent_count--; /* the file stays until the end */
-        memmove(relay->parents, relay->parents + 1, (size_t)relay->parent_count * sizeof *relay->parents);
-    }
+    ASSERT(relay->parent_count < relay->parents_max); /* there are more than lanes, which use one each */
 }
 
 static int make_folder(struct relay *relay, struct error *error)
@@ -112,9 +111,12 @@ void relay_remove_folder(struct relay *relay)
     struct text text = TEXT_EMPTY;
     if (!relay->folder)
         return;
-    while (relay->parent_count)
-        remove_parent(relay, 0);
     text_add(&text, "%s/weights", relay->folder);
+    DIR *folder = opendir(text_string(&text));
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        unlinkat(dirfd(folder), entry->d_name, 0); /* not "." and "..", which are folders */
+    if (folder)
+        closedir(folder);
     rmdir(text_string(&text));
     rmdir(relay->folder);
     text_done(&text);
@@ -261,7 +263,7 @@ static int follow(struct relay *relay, const struct want *want, struct error *er
         answer(relay, slot, want);
     else if (lane->fence)
         relay_drop(relay, slot); /* the next one begins when it has stopped */
-    else if (!relay->is_leaving && !lane->is_lost)
+    else if (!relay->is_leaving && !relay_is_lost(relay, slot))
         return claim(relay, slot, want->fence, error);
     return 0;
 }
@@ -275,6 +277,16 @@ static void drop_unwanted(struct relay *relay, const struct want *wants, int cou
         if (found == count)
             relay_drop(relay, i);
     }
+}
+
+/* A GPU goes with all of its lanes; the one that trained has said so of itself. */
+static int see_losses(struct relay *relay, struct error *error)
+{
+    for (int i = 0; i < relay->count; i++)
+        if (!relay->lanes[i].fence && !relay->lanes[i].is_lost && relay_is_lost(relay, i) &&
+            relay_lose(relay, i, "its device is lost", error))
+            return -1;
+    return 0;
 }
 
 /* No row of this worker, or it is gone: was it given up, or has the search ended? */
@@ -293,7 +305,7 @@ static int see_absence(struct relay *relay, struct error *error)
 
 int relay_look(struct relay *relay, struct error *error)
 {
-    if (relay_beat(relay, error) ||
+    if (relay_beat(relay, error) || see_losses(relay, error) ||
         db_query(relay->db, error,
                  "SELECT s.paused, s.closed, t.fence, t.lane, t.cancel, t.verdict, t.goes_on FROM espalier.worker w"
                  " JOIN espalier.search s ON s.id = w.search LEFT JOIN espalier.trial t ON t.worker = w.id"

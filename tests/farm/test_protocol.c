@@ -476,8 +476,7 @@ static void test_refused_worker(void **state)
     no_report();
 }
 
-/* A second process, with a copy of the session. */
-static void test_second_controller(void **state)
+static struct session_state *new_session(void)
 {
     struct session_state *session = session_state_new();
     struct error error;
@@ -485,6 +484,30 @@ static void test_second_controller(void **state)
     first.as.session = (struct event_session){.format = EVENT_FORMAT, .created = 1, .seed = 1, .data_hash = "0123"};
     if (session_apply(session, &first, &error))
         fail_msg("%s", error.text);
+    return session;
+}
+
+/* Whoever resumes a search doesn't wait without end for a server that is away. */
+static void test_no_server_to_take_it(void **state)
+{
+    struct session_state *session = new_session();
+    struct error error;
+    struct evaluator *second = new_farm();
+    ((struct farm *)second)->patience = 1;
+    bed_server("stop", "immediate");
+    assert_int_equal(evaluator_farm_take(second, session, "copy.esp", &error), -1);
+    assert_true(strstr(error.text, "server") != NULL);
+    second->kind->free(second);
+    session_state_free(session);
+    bed_server("start", NULL);
+    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'");
+}
+
+/* A second process, with a copy of the session. */
+static void test_second_controller(void **state)
+{
+    struct session_state *session = new_session();
+    struct error error;
     tell_result();
     bed_wait_for(1, "SELECT mark FROM espalier.search");
     struct evaluator *second = new_farm();
@@ -525,6 +548,7 @@ int main(void)
         ENGINE(test_full_disk),
         ENGINE(test_damage),
         ENGINE(test_refused_worker),
+        ENGINE(test_no_server_to_take_it),
         ENGINE(test_second_controller),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("protocol", tests, bed_open, bed_close) : 0;

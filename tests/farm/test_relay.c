@@ -15,7 +15,8 @@
 #include <time.h>
 
 #include "export/safetensors.h"
-#include "farm/blob.h"
+#include "farm/controller.h"
+#include "farm/relay_parts.h"
 #include "farm/wire.h"
 #include "farm_bed.h"
 
@@ -28,6 +29,10 @@ static int make_search(void **state)
     search = bed_sql("INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
                      " instructions, kinds) VALUES ('s', '', '', 1, '', '', '', '', '', '') RETURNING id");
     return 0;
+}
+
+static void say_nothing(void *context, const char *line)
+{
 }
 
 static void start_relay(double seconds, int slots)
@@ -198,12 +203,66 @@ static void test_worker_lacks_checkpoint(void **state)
     close_search();
 }
 
+/* Nobody runs the search any more: who has nothing to train leaves it. */
+static void test_worker_of_a_killed_search(void **state)
+{
+    relay.patience = 0.2;
+    bed_sql("SELECT pg_advisory_lock(%d, %d)", ADVISORY_CLASS, (int)search);
+    start_relay(0.5, 1);
+    offer(1, 1, lane, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE kind = 'result'");
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 300000000}, NULL);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone"), 0);
+    bed_sql("SELECT pg_advisory_unlock_all()");
+    assert_int_equal(bed_worker_join(&relay), RELAY_CLOSED);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone AND in_order"), 1);
+    relay.patience = 0;
+}
+
+/* The answer to its COMMIT was lost: it is not enrolled twice, unless that had no effect. */
+static void test_worker_enrols_once(void **state)
+{
+    struct evaluator *local = scripted_evaluator_new(&(struct script){.slots = 1});
+    struct farm_search row = {.id = search, .session = "a session", .host = "a host"};
+    struct relay_lane its_lane = {0};
+    struct device device = *local->kind->device(local, 0);
+    struct error error;
+    struct relay made = {.db = bed_db(),
+                         .search = &row,
+                         .local = local,
+                         .options = &(struct relay_options){.say = say_nothing},
+                         .count = 1,
+                         .lanes = &its_lane,
+                         .devices = &device};
+    assert_int_equal(relay_enrol(&made, &error), 0);
+    int64_t first = made.enrolling = made.worker;
+    made.worker = 0;
+    assert_int_equal(relay_enrol(&made, &error), 0);
+    assert_int_equal(made.worker, first);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.lane WHERE id = %d", (int)its_lane.id), 1);
+    made.enrolling = first + 100;
+    assert_int_equal(relay_enrol(&made, &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker"), 2);
+    /* another device in the place of its own is not its lane any more: the search hears that */
+    strcpy(device.id, "cuda:0");
+    assert_true(relay_is_lost(&made, 0));
+    assert_int_equal(relay_look(&made, &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.lane WHERE lost AND id = %d", (int)its_lane.id), 1);
+    local->kind->free(local);
+}
+
 int main(void)
 {
 #define WORKER(name) cmocka_unit_test_setup(name, make_search)
     const struct CMUnitTest tests[] = {
-        WORKER(test_worker_trains), WORKER(test_worker_is_cut),        WORKER(test_worker_is_given_up),
-        WORKER(test_worker_leaves), WORKER(test_worker_lacks_weights), WORKER(test_worker_lacks_checkpoint),
+        WORKER(test_worker_trains),
+        WORKER(test_worker_is_cut),
+        WORKER(test_worker_is_given_up),
+        WORKER(test_worker_leaves),
+        WORKER(test_worker_lacks_weights),
+        WORKER(test_worker_lacks_checkpoint),
+        WORKER(test_worker_of_a_killed_search),
+        WORKER(test_worker_enrols_once),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;
 }

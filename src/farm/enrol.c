@@ -154,11 +154,8 @@ static int find_enrolled(struct relay *relay, struct error *error)
     return relay->worker != 0;
 }
 
-int relay_enrol(struct relay *relay, struct error *error)
+static int insert_rows(struct relay *relay, struct error *error)
 {
-    int found = find_enrolled(relay, error);
-    if (found)
-        return found < 0 ? -1 : 0;
     int failed = db_command(relay->db, "BEGIN", error) || insert_worker(relay->db, relay->search->id, NULL, error);
     if (!failed) {
         relay->worker = db_integer(relay->db, 0, 0);
@@ -168,8 +165,15 @@ int relay_enrol(struct relay *relay, struct error *error)
         relay->enrolling = relay->worker;
         relay->worker = 0;
         db_rollback(relay->db);
-        return -1;
     }
+    return failed ? -1 : 0;
+}
+
+int relay_enrol(struct relay *relay, struct error *error)
+{
+    int found = find_enrolled(relay, error);
+    if (found < 0 || (!found && insert_rows(relay, error)))
+        return -1;
     relay_say(relay, "serves %s of %s with %d trainer%s", relay->search->session, relay->search->host, relay->count,
               relay->count == 1 ? "" : "s");
     return 0;

@@ -11,7 +11,7 @@
  *
  *     SERVES --stop or idle--> LEAVES: trials are cancelled and handed back --nothing trains--> signs off
  *        |
- *        +-- the search is closed --> ends
+ *        +-- the search is closed, or nothing trains and nobody runs it --> ends
  */
 #include "farm/relay.h"
 

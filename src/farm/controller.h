@@ -113,6 +113,9 @@ void *farm_controller(void *farm);
 enum taking { TAKING_FAILED = -1 /* a trouble of the connection */, TAKING_REFUSED, TAKING_DONE };
 enum taking farm_take_search(struct farm *farm, struct error *error);
 
+/* Between two parts of a transfer: -1 when the search ends. */
+int farm_between(void *farm, struct error *error);
+
 /* reports.c: the trial of this fence is to be removed. */
 void farm_withdraw(struct farm *farm, int64_t fence);
 /* -1 with a trouble of the connection. */

@@ -74,6 +74,19 @@ static void leave(struct relay *relay)
     relay->local->kind->pause(relay->local, false); /* so that they see it */
 }
 
+static bool is_late(const struct relay *relay)
+{
+    return relay->is_leaving && clock_monotonic() > relay->leave_by;
+}
+
+int relay_between(void *context, struct error *error)
+{
+    struct relay *relay = context;
+    if (!relay->is_leaving && atomic_load(relay->options->stop))
+        leave(relay);
+    return is_late(relay) ? -1 : relay_beat(relay, error);
+}
+
 /* A connection that breaks at once each time is not made without end. */
 static void wait_to_connect(struct relay *relay)
 {
@@ -157,6 +170,8 @@ static int try_to_talk(struct relay *relay, struct error *error)
     }
     enum db_trouble trouble = db_trouble(relay->db);
     db_rollback(relay->db);
+    if (trouble == DB_FINE) /* relay_between() ended a transfer */
+        return 0;
     if (!db_is_open(relay->db))
         wait_to_connect(relay);
     if (trouble == DB_FULL) {
@@ -185,19 +200,17 @@ static bool is_idle(const struct relay *relay)
 
 static enum relay_end serve(struct relay *relay, struct error *error)
 {
-    bool stop = false;
     for (;;) {
-        stop = atomic_load(relay->options->stop);
-        if (!relay->is_leaving && (stop || is_idle(relay)))
+        if (!relay->is_leaving && (atomic_load(relay->options->stop) || is_idle(relay)))
             leave(relay);
         if (connect_again(relay, error) || try_to_talk(relay, error))
             return RELAY_FAILED;
         if (relay->is_closed && !is_busy(relay))
             return RELAY_CLOSED;
-        bool late = relay->is_leaving && clock_monotonic() > relay->leave_by;
+        bool late = is_late(relay);
         if (late || (relay->is_leaving && !is_busy(relay) && !relay->has_pending)) {
             if (late || !relay->worker || (db_is_open(relay->db) && !relay_sign_off(relay, error)))
-                return stop ? RELAY_STOPPED : RELAY_IDLE;
+                return atomic_load(relay->options->stop) ? RELAY_STOPPED : RELAY_IDLE;
         }
         take_report(relay);
     }

@@ -54,8 +54,11 @@ struct relay {
 };
 
 void relay_say(const struct relay *relay, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Count up `beats`, at most once a second; also between two parts of long transfers. */
+/* Count up `beats`, at most once a second. */
 int relay_beat(struct relay *relay, struct error *error);
+/* Between two parts of a transfer, which may take minutes: beat, and see that the worker is asked to end.  -1 with
+   DB_FINE: its time to leave is over. */
+int relay_between(void *relay, struct error *error);
 /* The trial of a lane is nobody's any more: stop it, and drop what it says. */
 void relay_drop(struct relay *relay, int slot);
 

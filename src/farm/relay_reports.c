@@ -67,15 +67,10 @@ void relay_take(struct relay *relay, struct report *report)
 
 /* --- bytes --- */
 
-static int beat_between(void *relay, struct error *error)
-{
-    return relay_beat(relay, error);
-}
-
 static int put_bytes(struct relay *relay, const struct relay_lane *lane, const char *name, struct error *error)
 {
     struct report *report = &relay->pending;
-    struct blob_pause pause = {beat_between, relay};
+    struct blob_pause pause = {relay_between, relay};
     if (report->kind == REPORT_CHECKPOINT)
         return blob_put(relay->db, relay->search->id, name, lane->fence, report->checkpoint, report->length, &pause,
                         error);

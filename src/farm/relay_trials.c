@@ -35,9 +35,11 @@ int relay_beat(struct relay *relay, struct error *error)
                     DB_INTEGER(relay->worker));
 }
 
-static int beat_between(void *relay, struct error *error)
+/* What comes is for a trial that won't begin any more, when the worker leaves. */
+static int go_on(void *context, struct error *error)
 {
-    return relay_beat(relay, error);
+    struct relay *relay = context;
+    return relay_between(relay, error) || relay->is_leaving ? -1 : 0;
 }
 
 void relay_drop(struct relay *relay, int slot)
@@ -136,7 +138,7 @@ static int fetch_parent(struct relay *relay, struct trial *trial, struct error *
     trial->parent_weights = text_take(&path);
     if (file_exists(trial->parent_weights))
         return 1;
-    struct blob_pause pause = {beat_between, relay};
+    struct blob_pause pause = {go_on, relay};
     int found =
         blob_get(relay->db, relay->search->id, hash_print(trial->parent_hash, name), &pause, &bytes, &length, error);
     if (found < 0)
@@ -160,7 +162,7 @@ static int fetch_checkpoint(struct relay *relay, int64_t fence, struct trial *tr
     char name[BLOB_NAME];
     void *bytes;
     size_t length;
-    struct blob_pause pause = {beat_between, relay};
+    struct blob_pause pause = {go_on, relay};
     if (!trial->has_checkpoint)
         return 1;
     int found = blob_get(relay->db, relay->search->id, blob_name(name, fence, 0), &pause, &bytes, &length, error);
@@ -208,6 +210,11 @@ static int claim(struct relay *relay, int slot, int64_t fence, struct error *err
     int64_t node = db_integer(relay->db, 0, 1);
     int ready = prepare(relay, fence, request, trial, &why, error);
     free(request);
+    if (relay->is_leaving && ready >= 0) { /* since a moment ago: it goes back when the worker signs off */
+        trial_done(trial);
+        free(trial);
+        return 0;
+    }
     if (ready >= 0)
         *lane = (struct relay_lane){.id = lane->id, .fence = fence, .node = node, .parent = trial->parent_hash};
     if (ready == 1) {

@@ -19,6 +19,7 @@
 #include "farm/relay_parts.h"
 #include "farm/wire.h"
 #include "farm_bed.h"
+#include "util/clock.h"
 
 static int64_t search, worker, lane;
 static struct bed_worker relay;
@@ -203,6 +204,39 @@ static void test_worker_lacks_checkpoint(void **state)
     close_search();
 }
 
+/* Also while weights come, which takes minutes where the network is slow. */
+static void test_worker_leaves_a_transfer(void **state)
+{
+    struct trial trial = bed_trial(1);
+    struct error error;
+    char name[HASH_TEXT];
+    trial.from_scratch = false;
+    trial.parent_arch = trial.arch;
+    trial.parent_hash = (struct hash){1, 2};
+    hash_print(trial.parent_hash, name);
+    bed_sql("INSERT INTO espalier.blob (search, name, length) VALUES (%d, '%s', %d)", (int)search, name,
+            50 * BLOB_PART);
+    bed_sql("INSERT INTO espalier.chunk SELECT %d, '%s', 0, decode(repeat('00', %d), 'hex')", (int)search, name,
+            BLOB_PART);
+    bed_sql("ALTER TABLE espalier.chunk RENAME TO chunks; CREATE VIEW espalier.chunk AS SELECT search, name, n AS part,"
+            " bytes FROM espalier.chunks, pg_sleep(0.2), generate_series(0, 49) n");
+    start_relay(0, 1);
+    char *request = wire_write_trial(&trial);
+    if (db_query(
+            bed_db(), &error,
+            "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, 1, 1, $2, $3, $4)",
+            DB_INTEGER(search), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(request)))
+        fail_msg("%s", error.text);
+    free(request);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE state = 'running'");
+    double began = clock_monotonic();
+    atomic_store(&relay.stop, true);
+    assert_int_equal(bed_worker_join(&relay), RELAY_STOPPED);
+    assert_true(clock_monotonic() - began < 4);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone AND in_order"), 1);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report"), 0);
+}
+
 /* Nobody runs the search any more: who has nothing to train leaves it. */
 static void test_worker_of_a_killed_search(void **state)
 {
@@ -263,6 +297,7 @@ int main(void)
         WORKER(test_worker_lacks_checkpoint),
         WORKER(test_worker_of_a_killed_search),
         WORKER(test_worker_enrols_once),
+        WORKER(test_worker_leaves_a_transfer),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;
 }

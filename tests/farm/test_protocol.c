@@ -487,6 +487,21 @@ static struct session_state *new_session(void)
     return session;
 }
 
+/* What a worker must have is what the process says that runs the search now. */
+static void test_resumed(void **state)
+{
+    struct session_state *session = new_session();
+    struct error error;
+    farm->kind->free(farm);
+    bed_sql("UPDATE espalier.search SET data_hash = 'old', options = 'old', paused = true");
+    farm = new_farm();
+    assert_int_equal(evaluator_farm_take(farm, session, "folder.esp", &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.search WHERE data_hash <> 'old' AND options <> 'old'"
+                             " AND NOT paused AND NOT closed"),
+                     1);
+    session_state_free(session);
+}
+
 /* Whoever resumes a search doesn't wait without end for a server that is away. */
 static void test_no_server_to_take_it(void **state)
 {
@@ -548,6 +563,7 @@ int main(void)
         ENGINE(test_full_disk),
         ENGINE(test_damage),
         ENGINE(test_refused_worker),
+        ENGINE(test_resumed),
         ENGINE(test_no_server_to_take_it),
         ENGINE(test_second_controller),
     };

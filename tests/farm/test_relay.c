@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -175,6 +177,54 @@ static void test_worker_lacks_weights(void **state)
     close_search();
 }
 
+/* A trial that begins with the weights of a network of its own architecture. */
+static void offer_child(int64_t node)
+{
+    struct trial trial = bed_trial(node);
+    struct weights *weights = weights_new(&trial.arch, scripted_data().input);
+    struct error error;
+    char name[HASH_TEXT];
+    void *bytes;
+    size_t length;
+    weights->values[0] = (float)node;
+    safetensors_encode(weights, NULL, &bytes, &length, &trial.parent_hash);
+    weights_free(weights);
+    trial.from_scratch = false;
+    trial.parent_arch = trial.arch;
+    char *request = wire_write_trial(&trial);
+    if (blob_put(bed_db(), search, hash_print(trial.parent_hash, name), 0, bytes, length, NULL, &error) ||
+        db_query(
+            bed_db(), &error,
+            "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, $2, $3, $4, $5)",
+            DB_INTEGER(search), DB_INTEGER(node), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(request)))
+        fail_msg("%s", error.text);
+    free(request);
+    free(bytes);
+}
+
+/* It keeps the weights of some parents as files, and leaves none of them. */
+static void test_worker_keeps_few_files(void **state)
+{
+    char *scratch = scratch_new(), pattern[300];
+    glob_t found;
+    setenv("TMPDIR", scratch, 1);
+    start_relay(0, 1);
+    for (int node = 1; node <= PARENTS_KEPT + 3; node++) {
+        offer_child(node);
+        bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = %d AND kind = 'result'", node);
+    }
+    snprintf(pattern, sizeof pattern, "%s/espalier-worker.*/weights/*.safetensors", scratch);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, PARENTS_KEPT);
+    globfree(&found);
+    close_search();
+    snprintf(pattern, sizeof pattern, "%s/*", scratch);
+    assert_int_equal(glob(pattern, 0, NULL, &found), GLOB_NOMATCH);
+    unsetenv("TMPDIR");
+    scratch_remove(scratch);
+    free(scratch);
+}
+
 /* One that goes on never begins anew instead. */
 static void test_worker_lacks_checkpoint(void **state)
 {
@@ -297,6 +347,7 @@ int main(void)
         WORKER(test_worker_lacks_checkpoint),
         WORKER(test_worker_of_a_killed_search),
         WORKER(test_worker_enrols_once),
+        WORKER(test_worker_keeps_few_files),
         WORKER(test_worker_leaves_a_transfer),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;

@@ -181,6 +181,12 @@ static void test_troubles(void **state)
     assert_int_equal(db_command(db, "SELECT 1", &error), -1);
     assert_int_equal(db_trouble(db), DB_CUT);
     assert_int_equal(db_connect(db, &error), 0);
+    /* a connection that breaks before its first statement: the waits grow */
+    double first = db_wait_next(db);
+    assert_int_equal(db_connect(db, &error), 0);
+    assert_true(db_wait_next(db) > first);
+    assert_int_equal(db_command(db, "SELECT 1", &error), 0);
+    assert_true(db_wait_next(db) <= first);
     /* a statement that takes too long */
     db_set_seconds(db, 0.2);
     assert_int_equal(db_command(db, "SELECT pg_sleep(30)", &error), -1);

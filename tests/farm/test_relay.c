@@ -22,6 +22,7 @@
 #include "farm/wire.h"
 #include "farm_bed.h"
 #include "util/clock.h"
+#include "util/memory.h"
 
 static int64_t search, worker, lane;
 static struct bed_worker relay;
@@ -327,6 +328,15 @@ static void test_worker_enrols_once(void **state)
     made.enrolling = first + 100;
     assert_int_equal(relay_enrol(&made, &error), 0);
     assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker"), 2);
+    /* its lanes go at that moment: nothing that it says of itself is a trouble */
+    bed_sql("CREATE FUNCTION espalier.gone() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no such lane' USING ERRCODE = '23503'; END $$;"
+            "CREATE TRIGGER gone BEFORE INSERT ON espalier.live EXECUTE FUNCTION espalier.gone()");
+    its_lane.step = memory_copy_text("{}");
+    made.monitor = monitor_new(&device, 1);
+    assert_int_equal(relay_send_live(&made, &error), 0);
+    assert_null(its_lane.step);
+    monitor_free(made.monitor);
     /* another device in the place of its own is not its lane any more: the search hears that */
     strcpy(device.id, "cuda:0");
     assert_true(relay_is_lost(&made, 0));

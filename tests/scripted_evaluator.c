@@ -147,7 +147,8 @@ static void report_last(struct scripted *scripted, struct scripted_slot *slot, s
         report->result.loss = 1 - report->result.accuracy;
         if (script->tests && trial->test)
             report->test = (struct evaluation){.loss = 1.5, .accuracy = report->result.accuracy - 0.02, .count = 40};
-        report->weights = weights_new(&trial->arch, data.input);
+        report->weights =
+            weights_new(trial->node == script->wrong_weights ? &trial->parent_arch : &trial->arch, data.input);
         results++;
     } else if (fate == FATE_LOSE_DEVICE && scripted->devices[report->slot].host[0]) { /* the machine starts again */
         *report = (struct report){.kind = REPORT_LOST, .slot = report->slot};
@@ -301,7 +302,8 @@ static bool say(struct scripted *scripted, struct report *report, double seconds
         return true;
     }
     report->kind = REPORT_EPOCH;
-    report->epoch.epoch = ++slot->epoch;
+    slot->epoch++;
+    report->epoch.epoch = slot->epoch + (slot->epoch == 2 && slot->trial.node == scripted->script.wrong_epoch);
     report->epoch.epochs = training->epochs;
     report->epoch.rate = training->rate;
     report->epoch.seconds = scripted->script.epoch_seconds;

@@ -20,10 +20,11 @@ struct script {
     int absent;   /* polls before the first of these joins */
     double churn; /* chance at each poll that one of these comes or goes, or says something of a trial that it lost */
     uint64_t seed;
-    bool tests;     /* it has test images: 40, on which a network is two points worse */
-    bool no_epochs; /* else one report for each epoch of the trial */
-    double epoch_seconds; /* that its reports say of an epoch */
-    double seconds; /* that a trial takes, for tests that interrupt; 0: none */
+    bool tests;                         /* it has test images: 40, on which a network is two points worse */
+    bool no_epochs;                     /* else one report for each epoch of the trial */
+    double epoch_seconds;               /* that its reports say of an epoch */
+    int64_t wrong_epoch, wrong_weights; /* networks: one whose second epoch is its third, one with other weights */
+    double seconds;                     /* that a trial takes, for tests that interrupt; 0: none */
     /* What a trial that isn't stopped early reaches, NULL: scripted_accuracy().  Its loss is 1 - that. */
     double (*accuracy)(void *context, const struct trial *trial);
     /* What becomes of a trial, NULL: FATE_RESULT always. */

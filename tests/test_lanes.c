@@ -235,6 +235,21 @@ static void test_a_network_that_kills_machines(void **unused)
     session_state_free(state);
 }
 
+/* --- a trainer that says what can't be --- */
+
+static void test_wrong_reports(void **unused)
+{
+    static struct watch watch;
+    struct search_options options = bed_options();
+    options.attempts = 1;
+    struct session_state *state =
+        search(&options, &(struct script){.remote = 4, .seed = 3, .wrong_epoch = 3, .wrong_weights = 5}, &watch);
+    assert_string_equal(session_node(state, 3)->failure, "error: its trainer reported an epoch out of order");
+    assert_string_equal(session_node(state, 5)->failure, "error: its trainer delivered the weights of another network");
+    assert_int_equal(state->status_count[NODE_DONE], 12);
+    session_state_free(state);
+}
+
 /* --- many --- */
 
 /* At first there is one parent, and soon all of its children are in training: a proposal then waits for a result, from
@@ -330,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_one_trainer_elsewhere_is_as_one_here),
         cmocka_unit_test(test_a_search_is_resumed_elsewhere),
         cmocka_unit_test(test_a_network_that_kills_machines),
+        cmocka_unit_test(test_wrong_reports),
         cmocka_unit_test(test_no_proposals_without_end),
         cmocka_unit_test(test_many_trainers),
         cmocka_unit_test(test_the_barrier_comes_back),

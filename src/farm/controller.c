@@ -44,12 +44,19 @@ enum { PARENTS_KEPT = 16 };
 
 /* --- orders --- */
 
+int farm_between(void *context, struct error *error)
+{
+    struct farm *farm = context;
+    return atomic_load(&farm->closing) ? error_set(error, "the search ends") : 0;
+}
+
 static int put_parent(struct farm *farm, const struct farm_order *order, struct error *error)
 {
     char name[HASH_TEXT];
     void *bytes;
     size_t length;
     struct error trouble;
+    struct blob_pause pause = {farm_between, farm};
     hash_print(order->parent_hash, name);
     if (db_query(farm->db, error, "UPDATE espalier.blob SET used = $3 WHERE search = $1 AND name = $2",
                  DB_INTEGER(farm->search), DB_TEXT(name), DB_INTEGER(order->fence)))
@@ -59,7 +66,7 @@ static int put_parent(struct farm *farm, const struct farm_order *order, struct 
     if (file_read(order->parent_path, SAFETENSORS_FILE_MAX, &bytes, &length, &trouble))
         return 0; /* its worker will say that they are missing */
     int failed = db_command(farm->db, "BEGIN", error) ||
-                 blob_put(farm->db, farm->search, name, 0, bytes, length, NULL, error) ||
+                 blob_put(farm->db, farm->search, name, 0, bytes, length, &pause, error) ||
                  db_query(farm->db, error, "UPDATE espalier.blob SET used = $3 WHERE search = $1 AND name = $2",
                           DB_INTEGER(farm->search), DB_TEXT(name), DB_INTEGER(order->fence)) ||
                  db_command(farm->db, "COMMIT", error);
@@ -86,6 +93,7 @@ static int put_trial(struct farm *farm, const struct farm_order *order, int64_t 
 static int offer(struct farm *farm, const struct farm_order *order, int64_t lane, struct error *error)
 {
     char name[BLOB_NAME];
+    struct blob_pause pause = {farm_between, farm};
     if (order->parent_path && put_parent(farm, order, error))
         return -1;
     if (!order->checkpoint)
@@ -93,7 +101,7 @@ static int offer(struct farm *farm, const struct farm_order *order, int64_t lane
     int failed =
         db_command(farm->db, "BEGIN", error) || put_trial(farm, order, lane, error) ||
         (db_rows(farm->db) > 0 && blob_put(farm->db, farm->search, blob_name(name, order->fence, 0), order->fence,
-                                           order->checkpoint, order->checkpoint_length, NULL, error)) ||
+                                           order->checkpoint, order->checkpoint_length, &pause, error)) ||
         db_command(farm->db, "COMMIT", error);
     if (failed)
         db_rollback(farm->db);
@@ -179,11 +187,11 @@ static int send_slot(struct farm *farm, struct farm_slot *slot, struct error *er
 static int send_orders(struct farm *farm, struct error *error)
 {
     bool paused = atomic_load(&farm->paused);
-    if (paused != farm->was_paused) {
+    if (paused != farm->paused_sent) {
         if (db_query(farm->db, error, "UPDATE espalier.search SET paused = $2::int = 1 WHERE id = $1",
                      DB_INTEGER(farm->search), DB_INTEGER(paused)))
             return -1;
-        farm->was_paused = paused;
+        farm->paused_sent = paused;
     }
     for (int i = 0; i < farm->slots_used; i++)
         if (send_slot(farm, &farm->slots[i], error))
@@ -258,6 +266,15 @@ static void answer_take(struct farm *farm, int take, const struct error *refusal
     if (refusal)
         farm->refusal = *refusal;
     pthread_cond_broadcast(&farm->taken);
+    pthread_mutex_unlock(&farm->mutex);
+}
+
+/* For whoever waits for the search to be taken, and loses patience. */
+static void note_trouble(struct farm *farm, const struct error *error)
+{
+    pthread_mutex_lock(&farm->mutex);
+    if (farm->take == TAKE_WAITS && error->text[0])
+        farm->refusal = *error;
     pthread_mutex_unlock(&farm->mutex);
 }
 
@@ -357,6 +374,7 @@ void *farm_controller(void *context)
         if (!goes_on)
             break;
         tell_of_server(farm, &error);
+        note_trouble(farm, &error);
         end_cancelled(farm);
         bool in_trouble = error.text[0];
         double wait = !in_trouble ? TICK : db_is_open(farm->db) ? BEAT : db_wait_next(farm->db);

@@ -83,6 +83,7 @@ struct farm {
     int slot_count;
     struct farm_message last; /* the one that it handles now: fence, number and kind */
     char *folder;
+    int patience; /* seconds for taking the search */
     /* both, under the mutex */
     pthread_mutex_t mutex;
     pthread_cond_t taken;
@@ -91,14 +92,15 @@ struct farm {
     size_t receipt_count, receipt_capacity;
     char *name, *session; /* of the search; NULL: not known yet */
     enum { TAKE_WAITS, TAKE_DONE, TAKE_REFUSED } take;
-    struct error refusal;
+    struct error refusal; /* or, while it waits, the last trouble */
     /* the controller's thread */
     struct db *db;
     int64_t *withdrawn; /* fences whose trials the engine has no use for any more */
     size_t withdrawn_count, withdrawn_capacity;
     int64_t search, term, refused_seen;
     int slots_used;
-    bool was_paused, away;
+    int paused_sent; /* to this connection; -1: nothing yet */
+    bool away;
     int64_t mark;
     double watched, collected, connected, away_since;
 };
@@ -110,6 +112,9 @@ void *farm_controller(void *farm);
    (again). */
 enum taking { TAKING_FAILED = -1 /* a trouble of the connection */, TAKING_REFUSED, TAKING_DONE };
 enum taking farm_take_search(struct farm *farm, struct error *error);
+
+/* Between two parts of a transfer: -1 when the search ends. */
+int farm_between(void *farm, struct error *error);
 
 /* reports.c: the trial of this fence is to be removed. */
 void farm_withdraw(struct farm *farm, int64_t fence);

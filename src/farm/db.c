@@ -204,13 +204,20 @@ static void ignore_notice(void *context, const char *message)
 {
 }
 
-int db_connect(struct db *db, struct error *error)
+static void start(struct db *db)
 {
-    double deadline = clock_monotonic() + db->seconds;
     db_close(db);
     db->connection = PQconnectStartParams((const char *const *)db->names, (const char *const *)db->values, 0);
     if (!db->connection)
         BUG("no memory for a connection");
+}
+
+int db_connect(struct db *db, struct error *error)
+{
+    double deadline = clock_monotonic() + db->seconds;
+    start(db);
+    if (PQstatus(db->connection) != CONNECTION_BAD && db_demand_encryption(db))
+        start(db);
     if (PQstatus(db->connection) == CONNECTION_BAD)
         return fail_connect(db, error);
     PQsetNoticeProcessor(db->connection, ignore_notice, NULL);
@@ -228,7 +235,6 @@ int db_connect(struct db *db, struct error *error)
         return fail_connect(db, error);
     db->trouble = DB_FINE;
     db->state[0] = '\0';
-    db->wait = DB_WAIT_MIN;
     return 0;
 }
 
@@ -298,6 +304,7 @@ static int receive(struct db *db, double deadline, struct error *error)
     }
     if (failed)
         return fail_result(db, failed, error);
+    db->wait = DB_WAIT_MIN;
     db->trouble = DB_FINE;
     db->state[0] = '\0';
     return 0;

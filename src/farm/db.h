@@ -9,7 +9,8 @@
  * Where: URL is what libpq takes, postgresql://USER@HOST:PORT/DATABASE or "host=/run/postgresql dbname=espalier", or
  * "service=NAME", or a folder that `espalier farm serve` has made (place.h).  A password in it is refused, since
  * everybody on the machine can read arguments: libpq finds it in ~/.pgpass, PGPASSFILE or the service file.  To another
- * host `sslmode=require` and `channel_binding=require` hold unless the URL or the environment says otherwise.
+ * host `sslmode=require` and `channel_binding=require` hold unless the URL, the environment or a service says
+ * otherwise.
  *
  * A `struct db` belongs to one thread at a time.  The rows of the last statement are the struct's, until the next
  * statement.  Every function that can fail returns -1 with a message, and db_trouble() says what kind of trouble it is.

@@ -47,7 +47,7 @@ static bool is_local(const char *host)
     for (size_t i = 0; host && i < COUNT_OF(names); i++)
         if (!strcmp(host, names[i]))
             return true;
-    return !host || !*host || *host == '/' || *host == '@';
+    return !host || !*host || ((*host == '/' || *host == '@') && !strchr(host, ',')); /* not the first of a list */
 }
 
 static const char *or_variable(const struct db *db, const char *name, const char *variable)
@@ -71,6 +71,37 @@ static void describe(struct db *db)
     if (base)
         text_add(&text, ", database %s", base);
     db->where = text_take(&text);
+}
+
+static const char *info_value(const PQconninfoOption *info, const char *name)
+{
+    while (info && info->keyword && strcmp(info->keyword, name) != 0)
+        info++;
+    return info && info->keyword && info->val ? info->val : "";
+}
+
+/* "prefer" is what libpq takes where nobody said anything. */
+static bool demand(struct db *db, const PQconninfoOption *info, const char *name, const char *variable)
+{
+    if (option_value(db, name) || getenv(variable) || strcmp(info_value(info, name), "prefer") != 0)
+        return false;
+    add_option(db, name, "require");
+    return true;
+}
+
+bool db_demand_encryption(struct db *db)
+{
+    if (!or_variable(db, "service", "PGSERVICE"))
+        return false; /* db_new() knew the host */
+    PQconninfoOption *info = PQconninfo(db->connection);
+    const char *host = info_value(info, "hostaddr");
+    bool other = !is_local(*host ? host : info_value(info, "host")), added = false;
+    if (other) {
+        added = demand(db, info, "sslmode", "PGSSLMODE");
+        added |= demand(db, info, "channel_binding", "PGCHANNELBINDING");
+    }
+    PQconninfoFree(info);
+    return added;
 }
 
 int db_new(const char *url, const char *program, struct db **result, struct error *error)
@@ -103,8 +134,8 @@ int db_new(const char *url, const char *program, struct db **result, struct erro
         return error_set(error, "the address of the database has a password, which everybody on this machine could "
                                 "read; put it into ~/.pgpass (HOST:PORT:DATABASE:USER:PASSWORD, mode 600)");
     }
-    const char *host = or_variable(db, "host", "PGHOST");
-    if (!is_local(host)) {
+    const char *host = or_variable(db, "hostaddr", "PGHOSTADDR");
+    if (!is_local(host ? host : or_variable(db, "host", "PGHOST"))) {
         add_default(db, "sslmode", "PGSSLMODE", "require");
         add_default(db, "channel_binding", "PGCHANNELBINDING", "require");
     }

@@ -22,4 +22,8 @@ struct db {
     char state[STATE_LENGTH + 1];
 };
 
+/* A connection has just been started, so what a service's file says is known: where it leads to another host and says
+   nothing of encryption, demand that.  True: the connection is to be started again. */
+bool db_demand_encryption(struct db *db);
+
 #endif

@@ -13,6 +13,11 @@
 #include "farm/relay_parts.h"
 #include "util/memory.h"
 
+/* A search, s, runs while a connection holds its advisory lock; $2 is their class. */
+#define IS_RUN                                                                                                         \
+    "EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = $2 AND objid = s.id AND granted"         \
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+
 void farm_search_done(struct farm_search *search)
 {
     free(search->session);
@@ -26,7 +31,6 @@ void farm_search_done(struct farm_search *search)
     *search = (struct farm_search){0};
 }
 
-/* A search runs while a connection holds its advisory lock. */
 int farm_find_search(struct db *db, const int64_t *refused, int count, struct farm_search *search, struct error *error)
 {
     struct text list = TEXT_EMPTY;
@@ -38,9 +42,7 @@ int farm_find_search(struct db *db, const int64_t *refused, int count, struct fa
         db, error,
         "SELECT id, session, host, program, options, data, data_hash, instructions, kinds FROM espalier.search s"
         " WHERE NOT closed AND id <> ALL ($1::bigint[])"
-        " AND EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = $2 AND objid = s.id AND granted"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-        " ORDER BY (SELECT count(*) FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
+        " AND " IS_RUN " ORDER BY (SELECT count(*) FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
         " WHERE l.search = s.id AND NOT w.gone), id LIMIT 1",
         DB_TEXT(text_string(&array)), DB_INTEGER(ADVISORY_CLASS));
     text_done(&list);
@@ -59,6 +61,14 @@ int farm_find_search(struct db *db, const int64_t *refused, int count, struct fa
         .kinds = memory_copy_text(db_text(db, 0, 8)),
     };
     return 1;
+}
+
+int relay_is_orphan(struct relay *relay, struct error *error)
+{
+    if (db_query(relay->db, error, "SELECT 1 FROM espalier.search s WHERE id = $1 AND " IS_RUN,
+                 DB_INTEGER(relay->search->id), DB_INTEGER(ADVISORY_CLASS)))
+        return -1;
+    return !db_rows(relay->db);
 }
 
 /* The name of this machine without its domain, as people say it. */
@@ -110,14 +120,14 @@ static const char *speed_class(const struct device *device, char class[sizeof de
 static int insert_lanes(struct relay *relay, struct error *error)
 {
     for (int i = 0; i < relay->count; i++) {
-        const struct device *device = relay->local->kind->device(relay->local, i);
+        const struct device *device = &relay->devices[i];
         char class[sizeof device->name];
         if (db_query(relay->db, error,
                      "INSERT INTO espalier.lane (search, worker, number, device, name, speed_class, gpu, lost)"
                      " VALUES ($1, $2, $3, $4, $5, $6, $7::int = 1, $8::int = 1) RETURNING id",
                      DB_INTEGER(relay->search->id), DB_INTEGER(relay->worker), DB_INTEGER(i), DB_TEXT(device->id),
                      DB_TEXT(device->name), DB_TEXT(speed_class(device, class)), DB_INTEGER(device->cuda != NULL),
-                     DB_INTEGER(relay->lanes[i].is_lost || device->lost)))
+                     DB_INTEGER(relay_is_lost(relay, i))))
             return -1;
         relay->lanes[i].id = db_integer(relay->db, 0, 0);
     }
@@ -131,7 +141,20 @@ static int notify(struct relay *relay, struct error *error)
     return db_command(relay->db, statement, error);
 }
 
-int relay_enrol(struct relay *relay, struct error *error)
+/* Has the COMMIT whose answer was lost been carried out?  1: its rows are this worker's. */
+static int find_enrolled(struct relay *relay, struct error *error)
+{
+    if (!relay->enrolling)
+        return 0;
+    if (db_query(relay->db, error, "SELECT 1 FROM espalier.worker WHERE id = $1 AND NOT gone",
+                 DB_INTEGER(relay->enrolling)))
+        return -1;
+    relay->worker = db_rows(relay->db) ? relay->enrolling : 0;
+    relay->enrolling = 0;
+    return relay->worker != 0;
+}
+
+static int insert_rows(struct relay *relay, struct error *error)
 {
     int failed = db_command(relay->db, "BEGIN", error) || insert_worker(relay->db, relay->search->id, NULL, error);
     if (!failed) {
@@ -139,10 +162,18 @@ int relay_enrol(struct relay *relay, struct error *error)
         failed = insert_lanes(relay, error) || notify(relay, error) || db_command(relay->db, "COMMIT", error);
     }
     if (failed) {
+        relay->enrolling = relay->worker;
         relay->worker = 0;
         db_rollback(relay->db);
-        return -1;
     }
+    return failed ? -1 : 0;
+}
+
+int relay_enrol(struct relay *relay, struct error *error)
+{
+    int found = find_enrolled(relay, error);
+    if (found < 0 || (!found && insert_rows(relay, error)))
+        return -1;
     relay_say(relay, "serves %s of %s with %d trainer%s", relay->search->session, relay->search->host, relay->count,
               relay->count == 1 ? "" : "s");
     return 0;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "farm/controller.h"
@@ -30,7 +31,7 @@
 #include "util/threads.h"
 #include "util/wake.h"
 
-enum { MESSAGES_WAITING_MAX = 128, TERM_SHIFT = 40 };
+enum { MESSAGES_WAITING_MAX = 128, TERM_SHIFT = 40, TAKE_SECONDS = 30 };
 
 static struct farm *farm_of(const struct evaluator *evaluator)
 {
@@ -286,9 +287,12 @@ int evaluator_farm_take(struct evaluator *evaluator, const struct session_state 
         return 0;
     ask_for(farm, &state->facts, folder);
     pthread_mutex_lock(&farm->mutex);
-    while (farm->take == TAKE_WAITS)
-        pthread_cond_wait(&farm->taken, &farm->mutex);
-    int failed = farm->take == TAKE_REFUSED ? error_set(error, "%s", farm->refusal.text) : 0;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += farm->patience;
+    while (farm->take == TAKE_WAITS && !pthread_cond_timedwait(&farm->taken, &farm->mutex, &until))
+        ;
+    int failed = farm->take != TAKE_DONE ? error_set(error, "%s", farm->refusal.text) : 0;
     pthread_mutex_unlock(&farm->mutex);
     return failed;
 }
@@ -350,14 +354,19 @@ struct evaluator *evaluator_farm_new(const char *url, double lease, const struct
         .evaluator.kind = &kind_farm,
         .wake = wake_new(),
         .lease = lease,
+        .patience = TAKE_SECONDS,
+        .refusal = {"the farm doesn't answer; see whether its server runs"},
         .messages = queue_new(sizeof(struct farm_message), MESSAGES_WAITING_MAX),
         .options = print_options(options),
         .data = memory_copy_text(options->data),
         .data_hash = wire_write_sums(data->hash, test),
         .kinds = memory_copy_text(kinds_of(options->devices)),
     };
-    if (pthread_mutex_init(&farm->mutex, NULL) || pthread_cond_init(&farm->taken, NULL))
+    pthread_condattr_t monotonic;
+    if (pthread_mutex_init(&farm->mutex, NULL) || pthread_condattr_init(&monotonic) ||
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) || pthread_cond_init(&farm->taken, &monotonic))
         BUG("no mutex for the farm");
+    pthread_condattr_destroy(&monotonic);
     if (open_farm(farm, url, error)) {
         farm_free(&farm->evaluator);
         return NULL;

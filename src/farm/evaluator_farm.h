@@ -21,8 +21,8 @@
 struct evaluator *evaluator_farm_new(const char *url, double lease, const struct search_options *options,
                                      const struct search_data *data, struct hash test, struct error *error);
 /* Take the search of a session that is resumed, before the engine runs.  -1: another process has it (the message says
-   which, and where), or this is an older copy of a session that went on elsewhere.  A new session is taken when its
-   first event is written. */
+   which, and where), or this is an older copy of a session that went on elsewhere, or the server doesn't answer for
+   half a minute.  A new session is taken when its first event is written. */
 int evaluator_farm_take(struct evaluator *evaluator, const struct session_state *state, const char *folder,
                         struct error *error);
 /* The engine must tell the evaluator of its events: what has been written may be forgotten by the farm.  `folder` is

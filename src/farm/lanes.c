@@ -116,7 +116,15 @@ static int all_leave(struct farm *farm, const struct lane_row *row, const char *
     return 0;
 }
 
-static int watch_lane(struct farm *farm, const struct lane_row *row, double asked, struct error *error)
+/* The rows were read before that: none of its lanes may join again. */
+static void note_gone(struct lane_row *rows, int count, int64_t worker)
+{
+    for (int i = 0; i < count; i++)
+        rows[i].gone |= rows[i].worker == worker;
+}
+
+static int watch_lane(struct farm *farm, struct lane_row *rows, int count, const struct lane_row *row, double asked,
+                      struct error *error)
 {
     int number = find_slot(farm, row->lane);
     if (number < 0) {
@@ -139,6 +147,8 @@ static int watch_lane(struct farm *farm, const struct lane_row *row, double aske
         return 0;
     int given_up = give_up(farm, row, error);
     char why[128];
+    if (given_up == 1)
+        note_gone(rows, count, row->worker);
     snprintf(why, sizeof why, "no sign of life of process %" PRId64 " for %.0f seconds", row->process, farm->lease);
     return given_up == 1 ? all_leave(farm, row, why, error) : given_up;
 }
@@ -203,7 +213,7 @@ int farm_watch(struct farm *farm, struct error *error)
         rows[i] = read_row(farm->db, i);
     watch_missing(farm, rows, count);
     for (int i = 0; i < count && !failed; i++)
-        failed = watch_lane(farm, &rows[i], asked, error);
+        failed = watch_lane(farm, rows, count, &rows[i], asked, error);
     for (int i = 0; i < count; i++) {
         free(rows[i].host);
         free(rows[i].device);

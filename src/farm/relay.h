@@ -34,12 +34,13 @@ int farm_refuse_search(struct db *db, const struct farm_search *search, const ch
 struct relay_options {
     double idle;                                  /* seconds without a trial after which it leaves; 0: never */
     const atomic_bool *stop;                      /* hand back what trains, and leave */
+    double patience;                              /* without a trial, before it asks whether the search runs; 0: 30 */
     void (*say)(void *context, const char *line); /* what happens, for the person at the terminal */
     void *context;
 };
 enum relay_end { RELAY_FAILED = -1, RELAY_CLOSED, RELAY_IDLE, RELAY_STOPPED };
-/* Serve the search until it is closed, nothing came for `idle` seconds, or `stop`.  `input` is the shape of its images.
-   RELAY_FAILED: trying again is no use; the message says why. */
+/* Serve the search until it is closed or nobody runs it (RELAY_CLOSED), nothing came for `idle` seconds, or `stop`.
+   `input` is the shape of its images. RELAY_FAILED: trying again is no use; the message says why. */
 enum relay_end relay_run(struct db *db, const struct farm_search *search, struct evaluator *local, struct shape input,
                          const struct relay_options *options, struct error *error);
 

@@ -19,7 +19,8 @@
 #include "util/clock.h"
 #include "util/memory.h"
 
-#define LOOK_MIN 0.02
+#define LOOK_MIN    0.02
+#define FOREIGN_KEY "23503" /* foreign_key_violation of PostgreSQL */
 enum { HEADER_ROOM = 1 << 20 };
 
 static bool ends_trial(enum report_kind kind)
@@ -66,15 +67,10 @@ void relay_take(struct relay *relay, struct report *report)
 
 /* --- bytes --- */
 
-static int beat_between(void *relay, struct error *error)
-{
-    return relay_beat(relay, error);
-}
-
 static int put_bytes(struct relay *relay, const struct relay_lane *lane, const char *name, struct error *error)
 {
     struct report *report = &relay->pending;
-    struct blob_pause pause = {beat_between, relay};
+    struct blob_pause pause = {relay_between, relay};
     if (report->kind == REPORT_CHECKPOINT)
         return blob_put(relay->db, relay->search->id, name, lane->fence, report->checkpoint, report->length, &pause,
                         error);
@@ -139,16 +135,15 @@ static void say_end(const struct relay *relay, const struct relay_lane *lane, in
 }
 
 /* A device that is lost is no matter of its trial: the lane says so, and the search tries the trial elsewhere. */
-static int put_loss(struct relay *relay, struct relay_lane *lane, struct error *error)
+int relay_lose(struct relay *relay, int slot, const char *why, struct error *error)
 {
-    lane->is_lost = true;
-    const char *why = relay->pending.message;
+    struct relay_lane *lane = &relay->lanes[slot];
     return db_query(relay->db, error,
                     "WITH gone AS (UPDATE espalier.lane SET lost = true, why = $2 WHERE id = $1)"
                     " SELECT pg_notify('espalier_' || $3::bigint, '')",
                     DB_INTEGER(lane->id), DB_TEXT(why ? why : ""), DB_INTEGER(relay->search->id))
                ? -1
-               : 1;
+               : !(lane->is_lost = true);
 }
 
 static int deliver(struct relay *relay, struct relay_lane *lane, struct error *error)
@@ -157,7 +152,7 @@ static int deliver(struct relay *relay, struct relay_lane *lane, struct error *e
     char name[BLOB_NAME];
     bool has_bytes = report->kind == REPORT_RESULT || report->kind == REPORT_CHECKPOINT;
     if (report->kind == REPORT_FAILED && report->failure == FAILURE_DEVICE)
-        return put_loss(relay, lane, error);
+        return relay_lose(relay, report->slot, report->message, error) ? -1 : 1;
     if (has_bytes && put_bytes(relay, lane, blob_name(name, lane->fence, lane->number), error))
         return -1;
     return put_report(relay, lane, has_bytes ? name : NULL, error);
@@ -175,7 +170,7 @@ int relay_deliver(struct relay *relay, struct error *error)
     struct relay_lane *lane = &relay->lanes[slot];
     bool ends = ends_trial(relay->pending.kind);
     int delivered = lane->is_dropped ? 0 : deliver(relay, lane, error);
-    if (delivered < 0 && !strcmp(db_state(relay->db), "23503")) /* foreign_key_violation: its trial is gone */
+    if (delivered < 0 && !strcmp(db_state(relay->db), FOREIGN_KEY)) /* its trial is gone */
         delivered = 0;
     if (!delivered && ends && !lane->is_dropped)
         delivered = is_delivered(relay, lane, error);
@@ -223,6 +218,8 @@ static void take_samples(struct relay *relay)
 
 int relay_send_live(struct relay *relay, struct error *error)
 {
+    if (!relay->worker)
+        return 0;
     json_t *list = json_array();
     take_samples(relay);
     for (int i = 0; i < relay->count; i++) {
@@ -248,5 +245,7 @@ int relay_send_live(struct relay *relay, struct error *error)
         free(text);
     }
     json_decref(list);
+    if (failed && !strcmp(db_state(relay->db), FOREIGN_KEY)) /* its lanes are gone: the next look sees that */
+        return 0;
     return failed;
 }

@@ -8,6 +8,7 @@
  *     a lane whose trial is not there       it is nobody's any more: dropped
  *     no row at all                         the worker was given up: everything is dropped, and it enrols anew
  */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "export/safetensors.h"
 #include "farm/relay_parts.h"
 #include "farm/wire.h"
+#include "util/bug.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -33,9 +35,11 @@ int relay_beat(struct relay *relay, struct error *error)
                     DB_INTEGER(relay->worker));
 }
 
-static int beat_between(void *relay, struct error *error)
+/* What comes is for a trial that won't begin any more, when the worker leaves. */
+static int go_on(void *context, struct error *error)
 {
-    return relay_beat(relay, error);
+    struct relay *relay = context;
+    return relay_between(relay, error) || relay->is_leaving ? -1 : 0;
 }
 
 void relay_drop(struct relay *relay, int slot)
@@ -78,13 +82,10 @@ static bool is_used(const struct relay *relay, struct hash hash)
  */
 static void make_room(struct relay *relay)
 {
-    for (int i = 0; relay->parent_count == PARENTS_MAX && i < relay->parent_count; i++)
+    for (int i = 0; relay->parent_count == relay->parents_max && i < relay->parent_count; i++)
         if (!is_used(relay, relay->parents[i]))
             remove_parent(relay, i);
-    if (relay->parent_count == PARENTS_MAX) {
-        relay->parent_count--; /* the file stays until the end */
-        memmove(relay->parents, relay->parents + 1, (size_t)relay->parent_count * sizeof *relay->parents);
-    }
+    ASSERT(relay->parent_count < relay->parents_max); /* there are more than lanes, which use one each */
 }
 
 static int make_folder(struct relay *relay, struct error *error)
@@ -112,9 +113,12 @@ void relay_remove_folder(struct relay *relay)
     struct text text = TEXT_EMPTY;
     if (!relay->folder)
         return;
-    while (relay->parent_count)
-        remove_parent(relay, 0);
     text_add(&text, "%s/weights", relay->folder);
+    DIR *folder = opendir(text_string(&text));
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        unlinkat(dirfd(folder), entry->d_name, 0); /* not "." and "..", which are folders */
+    if (folder)
+        closedir(folder);
     rmdir(text_string(&text));
     rmdir(relay->folder);
     text_done(&text);
@@ -134,7 +138,7 @@ static int fetch_parent(struct relay *relay, struct trial *trial, struct error *
     trial->parent_weights = text_take(&path);
     if (file_exists(trial->parent_weights))
         return 1;
-    struct blob_pause pause = {beat_between, relay};
+    struct blob_pause pause = {go_on, relay};
     int found =
         blob_get(relay->db, relay->search->id, hash_print(trial->parent_hash, name), &pause, &bytes, &length, error);
     if (found < 0)
@@ -151,29 +155,30 @@ static int fetch_parent(struct relay *relay, struct trial *trial, struct error *
     return failed ? 0 : 1;
 }
 
-/* Likewise. */
-static int fetch_checkpoint(struct relay *relay, int64_t fence, struct trial *trial, struct error *error)
+/* Likewise.  Without its checkpoint it doesn't begin anew: the log of the search says that it goes on. */
+static int fetch_checkpoint(struct relay *relay, int64_t fence, struct trial *trial, struct error *why,
+                            struct error *error)
 {
     char name[BLOB_NAME];
     void *bytes;
     size_t length;
-    struct error damage;
-    struct blob_pause pause = {beat_between, relay};
+    struct blob_pause pause = {go_on, relay};
+    if (!trial->has_checkpoint)
+        return 1;
     int found = blob_get(relay->db, relay->search->id, blob_name(name, fence, 0), &pause, &bytes, &length, error);
+    if (!found)
+        error_set(why, "the farm doesn't have the checkpoint that it goes on from");
     if (found != 1)
-        return found < 0 ? -1 : 1;
+        return found;
     struct weights *weights = weights_new(&trial->arch, relay->input);
     char *settings = trial_settings(trial);
     trial->checkpoint = memory_new(1, sizeof *trial->checkpoint);
     checkpoint_init(trial->checkpoint, NULL, weights, (double)trial->training.average, settings);
-    if (checkpoint_decode(trial->checkpoint, bytes, length, &damage)) { /* it begins anew */
-        checkpoint_free(trial->checkpoint);
-        trial->checkpoint = NULL;
-    }
+    int failed = checkpoint_decode(trial->checkpoint, bytes, length, why);
     weights_free(weights);
     free(settings);
     free(bytes);
-    return 1;
+    return failed ? 0 : 1;
 }
 
 /* --- claims --- */
@@ -186,7 +191,7 @@ static int prepare(struct relay *relay, int64_t fence, const char *request, stru
         return 0;
     trial->fence = fence;
     int ready = trial->from_scratch ? 1 : fetch_parent(relay, trial, why, error);
-    return ready == 1 ? fetch_checkpoint(relay, fence, trial, error) : ready;
+    return ready == 1 ? fetch_checkpoint(relay, fence, trial, why, error) : ready;
 }
 
 static int claim(struct relay *relay, int slot, int64_t fence, struct error *error)
@@ -205,6 +210,11 @@ static int claim(struct relay *relay, int slot, int64_t fence, struct error *err
     int64_t node = db_integer(relay->db, 0, 1);
     int ready = prepare(relay, fence, request, trial, &why, error);
     free(request);
+    if (relay->is_leaving && ready >= 0) { /* since a moment ago: it goes back when the worker signs off */
+        trial_done(trial);
+        free(trial);
+        return 0;
+    }
     if (ready >= 0)
         *lane = (struct relay_lane){.id = lane->id, .fence = fence, .node = node, .parent = trial->parent_hash};
     if (ready == 1) {
@@ -260,7 +270,7 @@ static int follow(struct relay *relay, const struct want *want, struct error *er
         answer(relay, slot, want);
     else if (lane->fence)
         relay_drop(relay, slot); /* the next one begins when it has stopped */
-    else if (!relay->is_leaving && !lane->is_lost)
+    else if (!relay->is_leaving && !relay_is_lost(relay, slot))
         return claim(relay, slot, want->fence, error);
     return 0;
 }
@@ -274,6 +284,16 @@ static void drop_unwanted(struct relay *relay, const struct want *wants, int cou
         if (found == count)
             relay_drop(relay, i);
     }
+}
+
+/* A GPU goes with all of its lanes; the one that trained has said so of itself. */
+static int see_losses(struct relay *relay, struct error *error)
+{
+    for (int i = 0; i < relay->count; i++)
+        if (!relay->lanes[i].fence && !relay->lanes[i].is_lost && relay_is_lost(relay, i) &&
+            relay_lose(relay, i, "its device is lost", error))
+            return -1;
+    return 0;
 }
 
 /* No row of this worker, or it is gone: was it given up, or has the search ended? */
@@ -292,7 +312,7 @@ static int see_absence(struct relay *relay, struct error *error)
 
 int relay_look(struct relay *relay, struct error *error)
 {
-    if (relay_beat(relay, error) ||
+    if (relay_beat(relay, error) || see_losses(relay, error) ||
         db_query(relay->db, error,
                  "SELECT s.paused, s.closed, t.fence, t.lane, t.cancel, t.verdict, t.goes_on FROM espalier.worker w"
                  " JOIN espalier.search s ON s.id = w.search LEFT JOIN espalier.trial t ON t.worker = w.id"

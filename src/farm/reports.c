@@ -105,7 +105,8 @@ static int read_row(struct farm *farm, const struct row *row, struct report *rep
     struct error damage;
     void *bytes = NULL;
     size_t length;
-    int found = row->blob ? blob_get(farm->db, farm->search, row->blob, NULL, &bytes, &length, error) : 0;
+    struct blob_pause pause = {farm_between, farm};
+    int found = row->blob ? blob_get(farm->db, farm->search, row->blob, &pause, &bytes, &length, error) : 0;
     if (found < 0)
         return -1;
     bool failed = wire_report_kind(row->kind, &kind) || wire_read_report(row->body, kind, report, &damage);

@@ -80,11 +80,12 @@ static enum taking begin_term(struct farm *farm, struct error *error)
     gethostname(host, sizeof host - 1);
     if (db_query(farm->db, error,
                  "UPDATE espalier.search SET term = term + 1, mark = $2, closed = false, paused = false, session = $3,"
-                 " host = $4, process = $5, program = $6, options = $7, data = $8, instructions = $9, kinds = $10"
+                 " host = $4, process = $5, program = $6, options = $7, data = $8, instructions = $9, kinds = $10,"
+                 " data_hash = $11"
                  " WHERE id = $1 AND mark <= $2 RETURNING term",
                  DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(farm->session), DB_TEXT(host),
                  DB_INTEGER(getpid()), DB_TEXT(PACKAGE_STRING), DB_TEXT(farm->options), DB_TEXT(farm->data),
-                 DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds)))
+                 DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds), DB_TEXT(farm->data_hash)))
         return TAKING_FAILED;
     if (!db_rows(farm->db))
         return refuse_older(farm, results, error);
@@ -154,7 +155,7 @@ enum taking farm_take_search(struct farm *farm, struct error *error)
         slot->seen = clock_monotonic(); /* nobody could beat while the server was away */
     }
     pthread_mutex_unlock(&farm->mutex);
-    farm->was_paused = false;
+    farm->paused_sent = -1;
     farm->connected = clock_monotonic();
     return TAKING_DONE;
 }

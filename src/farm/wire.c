@@ -33,6 +33,7 @@ static const struct field trial_fields[] = {
     FIELD(trial, FIELD_BOOL, from_scratch),
     FIELD(trial, FIELD_BOOL, test),
     FIELD(trial, FIELD_BOOL, may_stop),
+    FIELD(trial, FIELD_BOOL, has_checkpoint),
     FIELD(trial, FIELD_REAL, seconds_most),
     FIELD(trial, FIELD_REAL, seconds_before),
     FIELD(trial, FIELD_INT, morph.split),

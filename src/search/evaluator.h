@@ -45,6 +45,7 @@ struct trial {
     struct training training;
     enum precision precision;      /* the evaluator's: a checkpoint fits to no other */
     struct checkpoint *checkpoint; /* what it goes on from, the trial's own; NULL: it begins */
+    bool has_checkpoint;           /* it has one; on its way to another machine that comes beside the rest */
     double seconds_most;           /* its first epoch fails after that; 0: no limit */
     double seconds_before;         /* that it had trained by then */
 };
@@ -66,9 +67,9 @@ enum report_kind {
     REPORT_FAILED,     /* `failure` (diverged, memory, device, error) and `message` */
     REPORT_CANCELLED,
     /* Of slots, not of trials: `node` and `fence` are 0. */
-    REPORT_JOINED,  /* device(slot) describes it from now on, and it is free */
-    REPORT_LOST,    /* with the trial that it had, which is tried elsewhere; `message` says why, `left` how */
-    REPORT_SAMPLE,  /* `sample` of a device of another machine, about once a second; some may be dropped */
+    REPORT_JOINED, /* device(slot) describes it from now on, and it is free */
+    REPORT_LOST,   /* with the trial that it had, which is tried elsewhere; `message` says why, `left` how */
+    REPORT_SAMPLE, /* `sample` of a device of another machine, about once a second; some may be dropped */
     /* Of the evaluator: `slot` means nothing. */
     REPORT_WARNING, /* `message`: what a person should see, such as a worker that was refused */
     REPORT_BROKEN   /* `message`: no trial can run any more.  The search ends, and can be resumed */

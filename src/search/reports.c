@@ -5,11 +5,14 @@
  * left.  One that diverged isn't: with the same seed it would diverge again.  An attempt that was cancelled, or ended
  * with its process, doesn't count.  A lost device gets no more trials, and its networks go back to the queue: up to
  * LOSSES_MAX times each.
+ *
+ * A trainer may be another machine: what it says that can't be is a failure of its trial, and is not written.
  */
 #include "search/reports.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "search/checkpoints.h"
 #include "util/bug.h"
@@ -38,6 +41,16 @@ static void report_step(struct trials *trials, const struct report *report)
 static void report_epoch(struct trials *trials, const struct report *report)
 {
     const struct epoch_report *epoch = &report->epoch;
+    const struct session_node *node = node_of(trials, report->node);
+    struct evaluator *evaluator = trials->slots.evaluator;
+    struct trial_slot *slot = &trials->slots.items[report->slot].trial;
+    if (slot->wrong)
+        return;
+    if (epoch->epoch != node->curve_count + 1 || epoch->epochs != node->epochs) {
+        slot->wrong = "its trainer reported an epoch out of order";
+        evaluator->kind->cancel(evaluator, report->node);
+        return;
+    }
     struct event event = {.kind = EVENT_EPOCH};
     event.as.epoch = (struct event_epoch){
         .node = report->node,
@@ -53,8 +66,6 @@ static void report_epoch(struct trials *trials, const struct report *report)
     };
     if (journal_emit(trials->journal, &event))
         return;
-    struct evaluator *evaluator = trials->slots.evaluator;
-    struct trial_slot *slot = &trials->slots.items[report->slot].trial;
     if (!slot->may_stop || epoch->epoch == epoch->epochs)
         return;
     slot->stopped = stopping_check(trials->journal->state, trials->options, report->node, &slot->stop);
@@ -178,9 +189,22 @@ static int64_t report_lost(struct trials *trials, const struct report *report)
     return failed ? slot.node : 0;
 }
 
+/* Are these weights of the network that was to be trained? */
+static bool has_right_weights(const struct trials *trials, const struct report *report)
+{
+    const struct weights *weights = report->weights;
+    struct arch arch;
+    journal_arch(trials->journal, report->node, &arch);
+    return arch_equal(&weights->arch, &arch) && !memcmp(&weights->input, &trials->input, sizeof trials->input);
+}
+
 static int64_t report_last(struct trials *trials, const struct report *report)
 {
     struct trial_slot slot = slots_release(&trials->slots, report->slot);
+    if (report->kind == REPORT_RESULT && !slot.wrong && !has_right_weights(trials, report))
+        slot.wrong = "its trainer delivered the weights of another network";
+    if (slot.wrong && report->kind != REPORT_FAILED)
+        return fail(trials, &slot, FAILURE_ERROR, slot.wrong) ? slot.node : 0;
     if (report->kind == REPORT_RESULT)
         report_result(trials, report, &slot);
     else if (report->kind == REPORT_CANCELLED)
@@ -220,6 +244,8 @@ static int64_t handle(struct trials *trials, const struct report *report)
         report_epoch(trials, report);
         break;
     case REPORT_CHECKPOINT:
+        if (slots->items[report->slot].trial.wrong)
+            break;
         if (!slots->items[report->slot].trial.cancelled || slots->items[report->slot].trial.again)
             checkpoints_write(trials->journal, report->node, report->checkpoint, report->length);
         break;

@@ -18,6 +18,7 @@ struct trial_slot {
     bool again;     /* and goes back to the queue */
     bool stopped;   /* early, for the reason in `stop` */
     struct early_stop stop;
+    const char *wrong; /* what it reported that can't be: it is cancelled, and fails; NULL: nothing */
 };
 
 struct slot {
@@ -51,11 +52,12 @@ void slots_take(struct slots *slots, int slot, const struct trial_slot *trial);
 /* The slot is free again, and what it trained. */
 struct trial_slot slots_release(struct slots *slots, int slot);
 
-/* What the reports JOINED and LOST say is written.  `id`: of the device that was lost, whose slot may have another now. A
-   GPU of this machine is lost with all its trainers, and the first of them says so. */
+/* What the reports JOINED and LOST say is written.  `id`: of the device that was lost, whose slot may have another now.
+   A GPU of this machine is lost with all its trainers, and the first of them says so. */
 void slots_join(struct slots *slots, int slot);
 void slots_lose(struct slots *slots, int slot, const char *id, const char *message, bool left);
-/* A step, or a sample, of a slot now: is it to be shown?  With many slots few are, since each is an event of the log. */
+/* A step, or a sample, of a slot now: is it to be shown?  With many slots few are, since each is an event of the log.
+ */
 bool slots_show_step(struct slots *slots, int slot);
 bool slots_show_sample(struct slots *slots, int slot);
 /* Write how busy a device is. */

@@ -199,6 +199,7 @@ void trials_start(struct trials *trials, int slot)
     trial.may_stop = stopping_applies(trials->options, node);
     trial.seconds_most = node_phase(node) == PHASE_GROWTH ? trials->options->network_seconds : 0;
     trial.checkpoint = checkpoints_find(trials->journal, &trial, trials->input);
+    trial.has_checkpoint = trial.checkpoint;
     int epochs_done = trial.checkpoint ? trial.checkpoint->epochs : 0;
     trial.seconds_before = epochs_done ? node->seconds * epochs_done / node->curve_count : 0;
 

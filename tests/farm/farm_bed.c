@@ -179,7 +179,8 @@ enum relay_end bed_worker_run(struct bed_worker *worker)
 {
     struct db *db;
     struct evaluator *local = scripted_evaluator_new(&worker->script);
-    struct relay_options options = {.idle = worker->idle, .stop = &worker->stop, .say = say};
+    struct relay_options options = {
+        .idle = worker->idle, .patience = worker->patience, .stop = &worker->stop, .say = say};
     worker->end = RELAY_FAILED;
     if (!db_new(bed_url, "espalier worker", &db, &worker->error)) {
         bool finds = !worker->search.id;

@@ -39,7 +39,7 @@ struct bed_worker {
     pthread_t thread;
     struct farm_search search;
     struct script script;
-    double idle;
+    double idle, patience;
     atomic_bool stop;
     enum relay_end end; /* after bed_worker_join() */
     struct error error;

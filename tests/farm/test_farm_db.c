@@ -9,9 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <inttypes.h>
 #include <math.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +130,49 @@ static void test_frozen(void **state)
     close(listener);
 }
 
+/* A server without TLS, for anybody. */
+static void *refuse_encryption(void *listener)
+{
+    int client;
+    char request[8];
+    while ((client = accept(*(int *)listener, NULL, NULL)) >= 0) {
+        if (recv(client, request, sizeof request, MSG_WAITALL) == sizeof request)
+            assert_int_equal(send(client, "N", 1, MSG_NOSIGNAL), 1);
+        close(client);
+    }
+    return NULL;
+}
+
+/* However another host is named, nothing goes there without encryption. */
+static void test_encryption(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1)};
+    socklen_t length = sizeof address;
+    pthread_t thread;
+    char url[300];
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    assert_int_equal(pthread_create(&thread, NULL, refuse_encryption, &listener), 0);
+    snprintf(url, sizeof url, "host=127.0.0.2 port=%d dbname=x", ntohs(address.sin_port));
+    check_refused(url, DB_CUT, "SSL was required");
+    snprintf(url, sizeof url, "hostaddr=127.0.0.2 port=%d dbname=x", ntohs(address.sin_port));
+    check_refused(url, DB_CUT, "SSL was required");
+    FILE *file = fopen(in_folder("services"), "w");
+    assert_non_null(file);
+    fprintf(file, "[there]\nhost=127.0.0.2\nport=%d\ndbname=x\n[plain]\nhost=127.0.0.2\nport=%d\nsslmode=disable\n",
+            ntohs(address.sin_port), ntohs(address.sin_port));
+    assert_int_equal(fclose(file), 0);
+    setenv("PGSERVICEFILE", in_folder("services"), 1);
+    check_refused("service=there", DB_CUT, "SSL was required");
+    check_refused("service=plain", DB_CUT, "is the server running"); /* it said so */
+    unsetenv("PGSERVICEFILE");
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(listener);
+}
+
 static void test_troubles(void **state)
 {
     struct db *db;
@@ -135,6 +181,12 @@ static void test_troubles(void **state)
     assert_int_equal(db_command(db, "SELECT 1", &error), -1);
     assert_int_equal(db_trouble(db), DB_CUT);
     assert_int_equal(db_connect(db, &error), 0);
+    /* a connection that breaks before its first statement: the waits grow */
+    double first = db_wait_next(db);
+    assert_int_equal(db_connect(db, &error), 0);
+    assert_true(db_wait_next(db) > first);
+    assert_int_equal(db_command(db, "SELECT 1", &error), 0);
+    assert_true(db_wait_next(db) <= first);
     /* a statement that takes too long */
     db_set_seconds(db, 0.2);
     assert_int_equal(db_command(db, "SELECT pg_sleep(30)", &error), -1);
@@ -357,15 +409,11 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trials),
-        cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_frozen),
-        cmocka_unit_test(test_passwords),
-        cmocka_unit_test(test_troubles),
-        cmocka_unit_test(test_notifications),
-        cmocka_unit_test_setup(test_bytes, bed_renew),
+        cmocka_unit_test(test_trials),        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_frozen),        cmocka_unit_test(test_encryption),
+        cmocka_unit_test(test_passwords),     cmocka_unit_test(test_troubles),
+        cmocka_unit_test(test_notifications), cmocka_unit_test_setup(test_bytes, bed_renew),
         cmocka_unit_test(test_schema),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("farm_db", tests, open_all, close_all) : 0;

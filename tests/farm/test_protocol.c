@@ -267,6 +267,22 @@ static void test_zombie(void **state)
     assert_int_equal(bed_sql("SELECT count(*) FROM espalier.trial WHERE fence = %" PRId64, fence), 0);
 }
 
+/* All lanes of a silent worker are lost, each once, and none comes back. */
+static void test_silent_lanes(void **state)
+{
+    insert_lane(worker);
+    next_report(REPORT_JOINED);
+    int seen = 0;
+    for (int i = 0; i < 2; i++) {
+        struct report report = next_report(REPORT_LOST);
+        seen |= 1 << report.slot;
+        report_done(&report);
+    }
+    assert_int_equal(seen, 3);
+    for (int i = 0; i < 5; i++)
+        no_report();
+}
+
 static void test_late_but_in_time(void **state)
 {
     submit(1);
@@ -349,6 +365,12 @@ static void test_pause(void **state)
 {
     farm->kind->pause(farm, true);
     bed_wait_for(1, "SELECT count(*) FROM espalier.search WHERE paused");
+    farm->kind->pause(farm, false);
+    bed_wait_for(0, "SELECT count(*) FROM espalier.search WHERE paused");
+    /* also when the connection is away at that moment */
+    farm->kind->pause(farm, true);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.search WHERE paused");
+    bed_disconnect("espalier run");
     farm->kind->pause(farm, false);
     bed_wait_for(0, "SELECT count(*) FROM espalier.search WHERE paused");
 }
@@ -454,8 +476,7 @@ static void test_refused_worker(void **state)
     no_report();
 }
 
-/* A second process, with a copy of the session. */
-static void test_second_controller(void **state)
+static struct session_state *new_session(void)
 {
     struct session_state *session = session_state_new();
     struct error error;
@@ -463,6 +484,45 @@ static void test_second_controller(void **state)
     first.as.session = (struct event_session){.format = EVENT_FORMAT, .created = 1, .seed = 1, .data_hash = "0123"};
     if (session_apply(session, &first, &error))
         fail_msg("%s", error.text);
+    return session;
+}
+
+/* What a worker must have is what the process says that runs the search now. */
+static void test_resumed(void **state)
+{
+    struct session_state *session = new_session();
+    struct error error;
+    farm->kind->free(farm);
+    bed_sql("UPDATE espalier.search SET data_hash = 'old', options = 'old', paused = true");
+    farm = new_farm();
+    assert_int_equal(evaluator_farm_take(farm, session, "folder.esp", &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.search WHERE data_hash <> 'old' AND options <> 'old'"
+                             " AND NOT paused AND NOT closed"),
+                     1);
+    session_state_free(session);
+}
+
+/* Whoever resumes a search doesn't wait without end for a server that is away. */
+static void test_no_server_to_take_it(void **state)
+{
+    struct session_state *session = new_session();
+    struct error error;
+    struct evaluator *second = new_farm();
+    ((struct farm *)second)->patience = 1;
+    bed_server("stop", "immediate");
+    assert_int_equal(evaluator_farm_take(second, session, "copy.esp", &error), -1);
+    assert_true(strstr(error.text, "server") != NULL);
+    second->kind->free(second);
+    session_state_free(session);
+    bed_server("start", NULL);
+    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'");
+}
+
+/* A second process, with a copy of the session. */
+static void test_second_controller(void **state)
+{
+    struct session_state *session = new_session();
+    struct error error;
     tell_result();
     bed_wait_for(1, "SELECT mark FROM espalier.search");
     struct evaluator *second = new_farm();
@@ -492,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ENGINE(test_way_of_a_trial),
         SHORT(test_zombie),
+        SHORT(test_silent_lanes),
         ENGINE(test_late_but_in_time),
         ENGINE(test_leaves_in_order),
         ENGINE(test_lost_device),
@@ -502,6 +563,8 @@ int main(void)
         ENGINE(test_full_disk),
         ENGINE(test_damage),
         ENGINE(test_refused_worker),
+        ENGINE(test_resumed),
+        ENGINE(test_no_server_to_take_it),
         ENGINE(test_second_controller),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("protocol", tests, bed_open, bed_close) : 0;

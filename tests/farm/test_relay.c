@@ -10,14 +10,19 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "export/safetensors.h"
-#include "farm/blob.h"
+#include "farm/controller.h"
+#include "farm/relay_parts.h"
 #include "farm/wire.h"
 #include "farm_bed.h"
+#include "util/clock.h"
+#include "util/memory.h"
 
 static int64_t search, worker, lane;
 static struct bed_worker relay;
@@ -28,6 +33,10 @@ static int make_search(void **state)
     search = bed_sql("INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
                      " instructions, kinds) VALUES ('s', '', '', 1, '', '', '', '', '', '') RETURNING id");
     return 0;
+}
+
+static void say_nothing(void *context, const char *line)
+{
 }
 
 static void start_relay(double seconds, int slots)
@@ -169,12 +178,187 @@ static void test_worker_lacks_weights(void **state)
     close_search();
 }
 
+/* A trial that begins with the weights of a network of its own architecture. */
+static void offer_child(int64_t node)
+{
+    struct trial trial = bed_trial(node);
+    struct weights *weights = weights_new(&trial.arch, scripted_data().input);
+    struct error error;
+    char name[HASH_TEXT];
+    void *bytes;
+    size_t length;
+    weights->values[0] = (float)node;
+    safetensors_encode(weights, NULL, &bytes, &length, &trial.parent_hash);
+    weights_free(weights);
+    trial.from_scratch = false;
+    trial.parent_arch = trial.arch;
+    char *request = wire_write_trial(&trial);
+    if (blob_put(bed_db(), search, hash_print(trial.parent_hash, name), 0, bytes, length, NULL, &error) ||
+        db_query(
+            bed_db(), &error,
+            "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, $2, $3, $4, $5)",
+            DB_INTEGER(search), DB_INTEGER(node), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(request)))
+        fail_msg("%s", error.text);
+    free(request);
+    free(bytes);
+}
+
+/* It keeps the weights of some parents as files, and leaves none of them. */
+static void test_worker_keeps_few_files(void **state)
+{
+    char *scratch = scratch_new(), pattern[300];
+    glob_t found;
+    setenv("TMPDIR", scratch, 1);
+    start_relay(0, 1);
+    for (int node = 1; node <= PARENTS_KEPT + 3; node++) {
+        offer_child(node);
+        bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = %d AND kind = 'result'", node);
+    }
+    snprintf(pattern, sizeof pattern, "%s/espalier-worker.*/weights/*.safetensors", scratch);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, PARENTS_KEPT);
+    globfree(&found);
+    close_search();
+    snprintf(pattern, sizeof pattern, "%s/*", scratch);
+    assert_int_equal(glob(pattern, 0, NULL, &found), GLOB_NOMATCH);
+    unsetenv("TMPDIR");
+    scratch_remove(scratch);
+    free(scratch);
+}
+
+/* One that goes on never begins anew instead. */
+static void test_worker_lacks_checkpoint(void **state)
+{
+    struct trial trial = bed_trial(1);
+    struct error error;
+    char name[BLOB_NAME];
+    trial.has_checkpoint = true;
+    start_relay(0, 1);
+    char *request = wire_write_trial(&trial);
+    for (int fence = 1; fence <= 2; fence++) {
+        if (db_command(bed_db(), "BEGIN", &error) ||
+            db_query(
+                bed_db(), &error,
+                "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, $2, 1, $3, $4,"
+                " $5)",
+                DB_INTEGER(search), DB_INTEGER(fence), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(request)) ||
+            (fence == 2 && blob_put(bed_db(), search, blob_name(name, fence, 0), fence, "dust", 4, NULL, &error)) ||
+            db_command(bed_db(), "COMMIT", &error))
+            fail_msg("%s", error.text);
+        bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE fence = %d AND kind = 'failed'", fence);
+    }
+    free(request);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report WHERE kind <> 'failed'"), 0);
+    char *body = bed_sql_text("SELECT body FROM espalier.report WHERE fence = 1");
+    assert_non_null(strstr(body, "the farm doesn't have the checkpoint"));
+    free(body);
+    close_search();
+}
+
+/* Also while weights come, which takes minutes where the network is slow. */
+static void test_worker_leaves_a_transfer(void **state)
+{
+    struct trial trial = bed_trial(1);
+    struct error error;
+    char name[HASH_TEXT];
+    trial.from_scratch = false;
+    trial.parent_arch = trial.arch;
+    trial.parent_hash = (struct hash){1, 2};
+    hash_print(trial.parent_hash, name);
+    bed_sql("INSERT INTO espalier.blob (search, name, length) VALUES (%d, '%s', %d)", (int)search, name,
+            50 * BLOB_PART);
+    bed_sql("INSERT INTO espalier.chunk SELECT %d, '%s', 0, decode(repeat('00', %d), 'hex')", (int)search, name,
+            BLOB_PART);
+    bed_sql("ALTER TABLE espalier.chunk RENAME TO chunks; CREATE VIEW espalier.chunk AS SELECT search, name, n AS part,"
+            " bytes FROM espalier.chunks, pg_sleep(0.2), generate_series(0, 49) n");
+    start_relay(0, 1);
+    char *request = wire_write_trial(&trial);
+    if (db_query(
+            bed_db(), &error,
+            "INSERT INTO espalier.trial (search, fence, node, worker, lane, request) VALUES ($1, 1, 1, $2, $3, $4)",
+            DB_INTEGER(search), DB_INTEGER(worker), DB_INTEGER(lane), DB_TEXT(request)))
+        fail_msg("%s", error.text);
+    free(request);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.trial WHERE state = 'running'");
+    double began = clock_monotonic();
+    atomic_store(&relay.stop, true);
+    assert_int_equal(bed_worker_join(&relay), RELAY_STOPPED);
+    assert_true(clock_monotonic() - began < 4);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone AND in_order"), 1);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.report"), 0);
+}
+
+/* Nobody runs the search any more: who has nothing to train leaves it. */
+static void test_worker_of_a_killed_search(void **state)
+{
+    relay.patience = 0.2;
+    bed_sql("SELECT pg_advisory_lock(%d, %d)", ADVISORY_CLASS, (int)search);
+    start_relay(0.5, 1);
+    offer(1, 1, lane, false);
+    bed_wait_for(1, "SELECT count(*) FROM espalier.report WHERE kind = 'result'");
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 300000000}, NULL);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone"), 0);
+    bed_sql("SELECT pg_advisory_unlock_all()");
+    assert_int_equal(bed_worker_join(&relay), RELAY_CLOSED);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone AND in_order"), 1);
+    relay.patience = 0;
+}
+
+/* The answer to its COMMIT was lost: it is not enrolled twice, unless that had no effect. */
+static void test_worker_enrols_once(void **state)
+{
+    struct evaluator *local = scripted_evaluator_new(&(struct script){.slots = 1});
+    struct farm_search row = {.id = search, .session = "a session", .host = "a host"};
+    struct relay_lane its_lane = {0};
+    struct device device = *local->kind->device(local, 0);
+    struct error error;
+    struct relay made = {.db = bed_db(),
+                         .search = &row,
+                         .local = local,
+                         .options = &(struct relay_options){.say = say_nothing},
+                         .count = 1,
+                         .lanes = &its_lane,
+                         .devices = &device};
+    assert_int_equal(relay_enrol(&made, &error), 0);
+    int64_t first = made.enrolling = made.worker;
+    made.worker = 0;
+    assert_int_equal(relay_enrol(&made, &error), 0);
+    assert_int_equal(made.worker, first);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.lane WHERE id = %d", (int)its_lane.id), 1);
+    made.enrolling = first + 100;
+    assert_int_equal(relay_enrol(&made, &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker"), 2);
+    /* its lanes go at that moment: nothing that it says of itself is a trouble */
+    bed_sql("CREATE FUNCTION espalier.gone() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no such lane' USING ERRCODE = '23503'; END $$;"
+            "CREATE TRIGGER gone BEFORE INSERT ON espalier.live EXECUTE FUNCTION espalier.gone()");
+    its_lane.step = memory_copy_text("{}");
+    made.monitor = monitor_new(&device, 1);
+    assert_int_equal(relay_send_live(&made, &error), 0);
+    assert_null(its_lane.step);
+    monitor_free(made.monitor);
+    /* another device in the place of its own is not its lane any more: the search hears that */
+    strcpy(device.id, "cuda:0");
+    assert_true(relay_is_lost(&made, 0));
+    assert_int_equal(relay_look(&made, &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.lane WHERE lost AND id = %d", (int)its_lane.id), 1);
+    local->kind->free(local);
+}
+
 int main(void)
 {
 #define WORKER(name) cmocka_unit_test_setup(name, make_search)
     const struct CMUnitTest tests[] = {
-        WORKER(test_worker_trains), WORKER(test_worker_is_cut),        WORKER(test_worker_is_given_up),
-        WORKER(test_worker_leaves), WORKER(test_worker_lacks_weights),
+        WORKER(test_worker_trains),
+        WORKER(test_worker_is_cut),
+        WORKER(test_worker_is_given_up),
+        WORKER(test_worker_leaves),
+        WORKER(test_worker_lacks_weights),
+        WORKER(test_worker_lacks_checkpoint),
+        WORKER(test_worker_of_a_killed_search),
+        WORKER(test_worker_enrols_once),
+        WORKER(test_worker_keeps_few_files),
+        WORKER(test_worker_leaves_a_transfer),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("relay", tests, bed_open, bed_close) : 0;
 }

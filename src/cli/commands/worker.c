@@ -25,9 +25,10 @@
 #ifdef HAVE_FARM
 
 enum { REFUSED_MAX = 64 };
-#define LOOK_SECONDS       1.0
-#define CHECKPOINT_MINUTES 1.0 /* a checkpoint has three times the bytes of the weights, and goes through the network  \
-                                */
+#define LOOK_SECONDS 1.0
+#define CHECKPOINT_MINUTES                                                                                             \
+    1.0 /* a checkpoint has three times the bytes of the weights, and goes through the network                         \
+         */
 
 struct worker {
     const struct cli_arguments *arguments;
@@ -223,8 +224,12 @@ static int work(struct worker *worker, struct error *error)
         return 0;
     }
     int found = farm_find_search(worker->db, worker->refused, worker->refused_count, &search, error);
-    if (found < 0)
-        return db_trouble(worker->db) == DB_CUT ? 0 : -1;
+    if (found < 0 && db_trouble(worker->db) != DB_CUT)
+        return -1;
+    if (found < 0) {
+        wait_seconds(db_wait_next(worker->db));
+        return 0;
+    }
     int failed = found ? serve(worker, &search, error) : 0;
     farm_search_done(&search);
     if (!found)

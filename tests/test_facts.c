@@ -149,7 +149,7 @@ static void test_what_does_not_match_is_named(void **state)
                   "only here: a, b, c, d, e, f, g, h, i, j and 2 more; only in the network: cat");
     /* a set without names matches only sets without names: class 0 of digits is no cat */
     check_refusal(NULL, 3, false, animals, "only here: 0, 1, 2;");
-    check_refusal(many, 12, false, NULL, "only here: d, e, f, g, h, i, j, k, l;");
+    check_refusal(animals, 3, false, NULL, "only here: cat, dog, frog; only in the network: 0, 1, 2;");
 }
 
 static void test_sets_without_names_match(void **state)
@@ -162,27 +162,6 @@ static void test_sets_without_names_match(void **state)
     assert_int_equal(data_facts_relabel(&facts, "set", false, &images, &error), 0);
     assert_int_equal(images.labels[1], 1);
     assert_null(images.class_names);
-    images_done(&images);
-    data_facts_done(&facts);
-}
-
-/* The network was trained before its set had names; numbers in another order are names still. */
-static void test_numbers_match_by_position(void **state)
-{
-    static const char *const turned[] = {"2", "0", "1"};
-    struct data_facts facts;
-    struct images images;
-    struct error error;
-    facts_of(NULL, &facts);
-    open_set(animals, CLASSES, &images);
-    assert_int_equal(data_facts_relabel(&facts, "set", true, &images, &error), 0);
-    for (int i = 0; i < COUNT; i++)
-        assert_int_equal(images.labels[i], i % CLASSES);
-    assert_string_equal(images.class_names[2], "frog");
-    images_done(&images);
-    open_set(turned, CLASSES, &images);
-    assert_int_equal(data_facts_relabel(&facts, "set", true, &images, &error), 0);
-    assert_int_equal(images.labels[0], 2);
     images_done(&images);
     data_facts_done(&facts);
 }
@@ -243,7 +222,6 @@ int main(void)
         cmocka_unit_test(test_classes_are_matched_by_name),
         cmocka_unit_test(test_what_does_not_match_is_named),
         cmocka_unit_test(test_sets_without_names_match),
-        cmocka_unit_test(test_numbers_match_by_position),
         cmocka_unit_test(test_damaged_facts_are_unknown),
     };
     return cmocka_run_group_tests_name("facts of a data set", tests, NULL, NULL);

@@ -1,9 +1,8 @@
 /*
  * facts.c - the facts of a set, and classes matched by name.
  *
- * A class without a name is called by its number.  So sets without names match one another, and a network that knows
- * names never matches a set without: class 3 of one needn't be class 3 of the other.  A network whose classes are
- * numbers matches any set by position, since its own set may have got names after it was trained.
+ * A class without a name is called by its number.  So sets without names match one another, and never a set with names:
+ * class 3 of one needn't be class 3 of the other.
  */
 #include "data/facts.h"
 
@@ -102,34 +101,16 @@ static void add_rest(struct text *text, int count)
         text_add(text, " and %d more", count - LISTED_MAX);
 }
 
-/* "0", "1" and so on, in this order. */
-static bool is_numbered(const struct data_facts *facts)
-{
-    char number[NAME_MAX_SHORT];
-    for (int i = 0; i < facts->classes; i++) {
-        snprintf(number, NAME_MAX_SHORT, "%d", i);
-        if (strcmp(facts->class_names[i], number))
-            return false;
-    }
-    return true;
-}
-
-/* The network's class for each of the set's; -1: it has none of that name, or place. */
+/* The network's class for each of the set's; -1: it has none of that name. */
 static void find_classes(const struct data_facts *facts, const struct images *images, int map[IMAGES_CLASSES_MAX],
                          struct text *unknown, int *unknown_count)
 {
     char number[NAME_MAX_SHORT];
-    bool all = true;
     for (int i = 0; i < images->classes; i++) {
-        map[i] = find_name(facts->class_names, facts->classes, name_of(images, i, number));
-        all &= map[i] >= 0;
-    }
-    bool by_place = !all && is_numbered(facts);
-    for (int i = 0; i < images->classes; i++) {
-        if (by_place)
-            map[i] = i < facts->classes ? i : -1;
+        const char *name = name_of(images, i, number);
+        map[i] = find_name(facts->class_names, facts->classes, name);
         if (map[i] < 0)
-            add_name(unknown, unknown_count, name_of(images, i, number));
+            add_name(unknown, unknown_count, name);
     }
     add_rest(unknown, *unknown_count);
 }

@@ -29,8 +29,8 @@ void data_facts_done(struct data_facts *facts);
    `classes` classes can have. */
 void data_facts_check(struct data_facts *facts, int channels, int classes);
 
-/* Give images of the set `name` the network's classes: labels are matched by the names of classes or, where the network
-   has numbers for names and the set others, by position; names and number become the network's.  -1: the set has names that the network doesn't know or, where `all` are needed, lacks some;
+/* Give images of the set `name` the network's classes: labels are matched by the names of classes, and names and number
+   become the network's.  -1: the set has names that the network doesn't know or, where `all` are needed, lacks some;
    the message lists them. */
 int data_facts_relabel(const struct data_facts *facts, const char *name, bool all, struct images *images,
                        struct error *error);

@@ -96,6 +96,11 @@ worker third
 wait_until grep -q '^n[0-9]* begins' third.out
 wait_until logs night 'no sign of life of process'
 report $? "the killed worker is given up"
+# The network that began last has trained for an epoch.
+in_midst() {
+    "$espalier" show night --events | awk '/"k":"started"/ {epochs = 0} /"k":"epoch"/ {epochs++} END {exit !epochs}'
+}
+wait_until in_midst
 kill "$third"
 wait "$third"
 prints "a worker that is told to end says so" "^ends: it was asked to" third.out

@@ -114,8 +114,8 @@ int db_new(const char *url, const char *program, struct db **result, struct erro
     free(address);
     if (!options) {
         error_set(error,
-                  "%s: is no address of a database (%.*s); write postgresql://USER@HOST/DATABASE, or "
-                  "\"host=/FOLDER dbname=NAME\"",
+                  "%s: is no address of a database (%.*s); name the folder of `espalier farm serve`, or write "
+                  "postgresql://USER@HOST/DATABASE, or \"host=/FOLDER dbname=NAME\"",
                   url, (int)strcspn(reason ? reason : "", "\n"), reason ? reason : "");
         PQfreemem(reason);
         return -1;

@@ -22,7 +22,7 @@ denied() {
 
 says "no server" 1 "socket $base.*is the server running" "$espalier" farm status "$url"
 $server start "$base"
-says "no address" 1 "is no address of a database" "$espalier" farm init nonsense
+says "no address" 1 "is no address of a database .*name the folder of .espalier farm serve., or write postgresql://" "$espalier" farm init nonsense
 says "a folder that is no farm's" 1 "is no folder of a farm; .espalier farm serve $work. makes one" "$espalier" farm init "$work"
 says "no database" 1 "there is no such database" "$espalier" farm init "$($server url "$base" espalier none)"
 says "no farm in it" 1 "has no farm; espalier farm init 'postgresql" "$espalier" farm status "$url"

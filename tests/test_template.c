@@ -31,13 +31,26 @@ static void is_what_a_person_would_type(void **state)
 
 static void has_blocks_in_a_modern_space(void **state)
 {
-    const struct arch_limits limits = {.parameters = 50000};
+    const struct arch_limits limits = {.parameters = 50000, .flops = 9000000};
     struct arch arch;
     struct error error;
     assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, true, &limits, &arch, &error), 0);
     assert_true(arch_is_modern(&arch));
     assert_string_equal(notation_of(&arch), "C(24,3,2) M(72,3) M(72,3) S(32,3,2) M(96,3) M(96,3) S(44,3,2) M(136,3) "
                                             "C(88,1,1) A(4,4) SM(10)");
+}
+
+static void has_full_maps_where_only_parameters_are_few(void **state)
+{
+    struct arch_limits limits = {.parameters = 12000};
+    struct arch arch;
+    struct error error;
+    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, true, &limits, &arch, &error), 0);
+    assert_string_equal(notation_of(&arch), "C(12,3,1) M(24,3) P(2,2) M(24,5) M(24,5) S(24,3,1) P(2,2) M(40,5) M(40,3) "
+                                            "S(36,3,1) A(8,8) SM(10)");
+    limits.flops = arch_cost(&arch, (struct shape){3, 32, 32}).flops * 2 / 3;
+    assert_int_equal(arch_template((struct shape){3, 32, 32}, 10, true, &limits, &arch, &error), 0);
+    assert_int_equal(arch.layers[0].stride, 2);
 }
 
 static void check_fits(bool modern)
@@ -119,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_what_a_person_would_type),
         cmocka_unit_test(has_blocks_in_a_modern_space),
+        cmocka_unit_test(has_full_maps_where_only_parameters_are_few),
         cmocka_unit_test(fits_images_and_limits),
         cmocka_unit_test(sees_all_of_images_that_are_not_square),
         cmocka_unit_test(says_which_limit),

@@ -8,9 +8,10 @@
  * puts nearly all parameters into the last stage of a network of few FLOPs.  docs/results.md compares shapes.
  *
  * The modern template has a convolution, then stages of inverted bottlenecks (M), which but for the first lie behind a
- * separable convolution with a stride of 2 (S), and a 1×1 convolution to twice the last stream, as the table below says.
- * The convolution has a stride of 2 too, unless images are smaller than STRIDE_SIDE: blocks on full maps would take most
- * of the FLOPs and have few of the parameters.
+ * separable convolution with a stride of 2 (S), and a 1×1 convolution to twice the last stream, as the table below
+ * says. The convolution has a stride of 2 too, unless images are smaller than STRIDE_SIDE: blocks on full maps take
+ * most of the FLOPs and have few of the parameters.  Where the FLOPs allow it without a loss of parameters, the
+ * template has the full maps nevertheless: for the same parameters such a network is several points better.
  */
 #include "arch/template.h"
 
@@ -28,6 +29,17 @@ static const struct {
 } modern_stages[] = {{1, 2}, {1.5, 2}, {2, 1}};
 enum { STRIDE_SIDE = 24, MODERN_SMALLEST_SIDE = 4, EXPANSION = 3, HIDDEN_STEP = 8 };
 static const double width_of_head = 2; /* relative to the last stream */
+
+/* The modern template with full maps: kinds, widths relative to the first convolution's filters, kernels. */
+static const struct {
+    enum layer_kind kind;
+    double width;
+    int kernel;
+} full_maps[] = {{LAYER_CONV, 1, 3},           {LAYER_MOBILE, 2, 3},        {LAYER_MAX_POOL, 0, 2},
+                 {LAYER_MOBILE, 2, 5},         {LAYER_MOBILE, 2, 5},        {LAYER_SEPARABLE, 2, 3},
+                 {LAYER_MAX_POOL, 0, 2},       {LAYER_MOBILE, 10.0 / 3, 5}, {LAYER_MOBILE, 10.0 / 3, 3},
+                 {LAYER_SEPARABLE, 8.0 / 3, 3}};
+static const double enough_parameters = 0.9; /* relative to the template with a stride of 2 */
 
 static void add_layer(struct arch *arch, struct layer layer)
 {
@@ -81,7 +93,8 @@ static void build_modern(struct shape input, int classes, double width, struct a
     for (size_t stage = 0; stage < COUNT_OF(modern_stages) &&
                            (!stage || (input.height > MODERN_SMALLEST_SIDE && input.width > MODERN_SMALLEST_SIDE));
          stage++) {
-        int side = input.height < input.width ? input.height : input.width, stride = stage || side >= STRIDE_SIDE ? 2 : 1;
+        int side = input.height < input.width ? input.height : input.width,
+            stride = stage || side >= STRIDE_SIDE ? 2 : 1;
         stream = rounded(width * modern_stages[stage].width, WIDTH_STEP);
         add_layer(arch, (struct layer){.kind = stage ? LAYER_SEPARABLE : LAYER_CONV,
                                        .units = stream,
@@ -97,6 +110,29 @@ static void build_modern(struct shape input, int classes, double width, struct a
     add_layer(arch,
               (struct layer){
                   .kind = LAYER_CONV, .units = rounded(width_of_head * stream, WIDTH_STEP), .kernel = 1, .stride = 1});
+    add_layer(arch, layer_average_of(input));
+    add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
+}
+
+/* The modern template whose first convolution has about `width` filters and works, with a block behind it, on full
+ * maps. */
+static void build_full_maps(struct shape input, int classes, double width, struct arch *arch)
+{
+    memset(arch, 0, sizeof *arch);
+    for (size_t i = 0; i < COUNT_OF(full_maps); i++) {
+        struct layer layer = {.kind = full_maps[i].kind, .kernel = full_maps[i].kernel, .stride = 1};
+        int step = layer.kind == LAYER_MOBILE ? HIDDEN_STEP : WIDTH_STEP;
+        if (layer.kind == LAYER_MAX_POOL) {
+            layer.stride = 2;
+            input.height /= 2;
+            input.width /= 2;
+        } else {
+            layer.units = rounded(width * full_maps[i].width, step);
+        }
+        if (layer.kind == LAYER_MOBILE)
+            layer.stride = 0;
+        add_layer(arch, layer);
+    }
     add_layer(arch, layer_average_of(input));
     add_layer(arch, (struct layer){.kind = LAYER_SOFTMAX, .units = classes});
 }
@@ -120,24 +156,39 @@ int arch_template_narrowest(struct shape input, int classes, bool modern, struct
     return arch_shapes(arch, input, shapes, error);
 }
 
+typedef void build_function(struct shape input, int classes, double width, struct arch *arch);
+
+/* The widest of its shape within the limits, and its parameters; 0 parameters when even the narrowest is too large. */
+static int64_t widest(build_function *build, struct shape input, int classes, const struct arch_limits *limits,
+                      struct arch *arch)
+{
+    struct arch wider;
+    struct shape shapes[ARCH_LAYERS_MAX];
+    int64_t parameters = 0;
+    for (double width = WIDTH_STEP; width < ARCH_UNITS_MAX / 64; width += 0.25) {
+        build(input, classes, width, &wider);
+        if (arch_shapes(&wider, input, shapes, NULL) || arch_within(&wider, input, limits, NULL))
+            break;
+        *arch = wider;
+        parameters = arch_cost(arch, input).parameters;
+    }
+    return parameters;
+}
+
 int arch_template(struct shape input, int classes, bool modern, const struct arch_limits *limits, struct arch *arch,
                   struct error *error)
 {
-    void (*build)(struct shape, int, double, struct arch *) = modern ? build_modern : build_plain;
     struct arch_limits own = *limits;
-    struct arch wider;
-    struct shape shapes[ARCH_LAYERS_MAX];
+    struct arch full;
     if (!own.parameters && !own.flops)
         own.flops = TEMPLATE_FLOPS;
     if (arch_template_narrowest(input, classes, modern, arch, error) || arch_within(arch, input, &own, error))
         return -1;
-    for (double width = WIDTH_STEP; width < ARCH_UNITS_MAX / 64; width += 0.25) {
-        build(input, classes, width, &wider);
-        if (arch_shapes(&wider, input, shapes, NULL) || arch_within(&wider, input, &own, NULL))
-            break;
-        *arch = wider;
-    }
+    int64_t parameters = widest(modern ? build_modern : build_plain, input, classes, &own, arch);
     if (!modern)
         fill(input, &own, arch);
+    else if ((input.height < input.width ? input.height : input.width) >= STRIDE_SIDE &&
+             widest(build_full_maps, input, classes, &own, &full) >= enough_parameters * parameters)
+        *arch = full;
     return 0;
 }

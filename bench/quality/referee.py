@@ -26,12 +26,18 @@ SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 # --- what a network costs: written down a second time, so that a mistake in the program's own count shows -------------
 
 
+KINDS = r"(C|R|M|S|D|T|P|A|FC|SM)\(([\d.,\[\]]+)\)"
+
+
 def layers_of(text):
-    return [(kind, [int(n) for n in numbers.split(",")]) for kind, numbers in re.findall(r"(C|R|M|S|P|A|FC|SM)\(([\d,]+)\)", text)]
+    """Kinds and numbers: of D the bottleneck and then the growth rates."""
+    return [(kind, [float(n) if "." in n else int(n) for n in re.findall(r"[\d.]+", numbers)])
+            for kind, numbers in re.findall(KINDS, text)]
 
 
 def notation(layers):
-    return " ".join("%s(%s)" % (kind, ",".join(map(str, numbers))) for kind, numbers in layers)
+    return " ".join("%s(%s)" % (kind, "%d,[%s]" % (numbers[0], ",".join(map(str, numbers[1:]))) if kind == "D"
+                                else ",".join(map(str, numbers))) for kind, numbers in layers)
 
 
 def parts_of(kind, numbers, channels):
@@ -54,13 +60,35 @@ def parts_of(kind, numbers, channels):
 def cost(text, channels=3, side=32):
     """FLOPs of one image forward, and parameters."""
     flops = parameters = 0
+    due = False  # the BN and ReLU that the next layer begins with
     for kind, numbers in layers_of(text):
+        if due and kind in "PA":
+            parameters += 2 * channels
+            flops += 3 * channels * side**2
+        due = kind in "DT"
         for inputs, units, kernel, stride, more in parts_of(kind, numbers, channels):
             side = (side - 1) // stride + 1
             parameters += inputs * kernel**2 * units + 2 * units
             flops += (2 * inputs * kernel**2 + 2 + more) * units * side**2
             channels = units
         if kind in ("C", "S", "M", "R"):
+            continue
+        if kind == "D":
+            for growth in numbers[1:]:
+                inner = numbers[0] * growth  # channels of the bottleneck; without one, the 3×3 convolution reads all
+                parameters += 2 * channels + (channels * inner + 2 * inner + 9 * inner * growth if inner
+                                              else 9 * channels * growth)
+                flops += (3 * channels + (2 * channels * inner + 3 * inner + 18 * inner * growth if inner
+                                          else 18 * channels * growth)) * side**2
+                channels += growth
+            continue
+        if kind == "T":
+            units = int(numbers[0] * channels + 1e-9)
+            parameters += 2 * channels + channels * units
+            flops += 3 * channels * side**2
+            side //= 2
+            flops += (4 * channels + 2 * channels * units) * side**2
+            channels = units
             continue
         if kind in "PA":
             size, stride = numbers
@@ -77,11 +105,14 @@ def cost(text, channels=3, side=32):
 # --- what a person would type ----------------------------------------------------------------------------------------
 
 # Widths in units of the first layer's: a number alone is a 3×3 convolution, C a 1×1 one, D one with stride 2, S a
-# separable one with stride 2, M an inverted bottleneck; "P" pools.  Each is scaled to the limits.
+# separable one with stride 2, M an inverted bottleneck, G3x2 a dense block of three layers, each with so many channels,
+# behind bottlenecks of twice as many; "P" pools, and "T" is a transition to half of the channels.  Each is scaled to the
+# limits.
 TEMPLATES = {
     "plain": "3 P 4 4 P 6 5 P 8",
     "plain-doubling": "1 P 2 P 4 P 8",
     "plain-deep": "2 2 P 3 3 P 4 4 P 6",
+    "dense": "3 P G3x2 T G4x2 T G3x2",
     "modern": "D1 M3 M3 S1.5 M4.5 M4.5 S2 M6 C4",
 }
 # The same with half of the batches mixed.
@@ -91,11 +122,12 @@ MIXED = {name + "-mixup": shape for name, shape in TEMPLATES.items()}
 def template(shape, unit):
     layers, side = [], 32
     for word in shape.split():
-        width = max(1, round(float(word.lstrip("CDSM")) * unit)) if word != "P" else 0
-        if word[0] in "PDS":
+        width = max(1, round(float(re.sub(r"^[CDSM]|^G\d+x", "", word)) * unit)) if word not in "PT" else 0
+        if word[0] in "PDST":
             side //= 2
         layers.append({"P": ("P", [2, 2]), "C": ("C", [width, 1, 1]), "D": ("C", [width, 3, 2]), "S": ("S", [width, 3, 2]),
-                       "M": ("M", [width, 3])}.get(word[0], ("C", [width, 3, 1])))
+                       "M": ("M", [width, 3]), "T": ("T", [0.5]),
+                       "G": ("D", [2] + [width] * int(word[1:].split("x")[0] if word[0] == "G" else 0))}.get(word[0], ("C", [width, 3, 1])))
     return notation(layers + [("A", [side, side]), ("SM", [10])])
 
 
@@ -187,7 +219,7 @@ class Referee:
         best = max((n for n in nodes if n.get("accuracy") is not None and n["status"] == "done"),
                    key=lambda n: (n["by"] == "finish", n["accuracy"]))
         for node in nodes:  # the program's count against the one here
-            if re.fullmatch(r"((C|R|M|S|P|A|FC|SM)\([\d,]+\) ?)+", node["arch"]):
+            if re.fullmatch("(%s ?)+" % KINDS, node["arch"]):
                 assert (node["flops"], node["parameters"]) == cost(node["arch"]), node["arch"]
         printed = self.call(log, "eval", "%s:%d" % (session, best["node"]), "--device", "cpu:1")
         return {"accuracy": self.score(printed), "arch": best["arch"], "parameters": best["parameters"],
@@ -217,7 +249,8 @@ class Referee:
 # Options beside data, budget, limits and seed.
 SEARCHES = {
     "run": [],
-    "run-plain": ["--space", "plain", "--mixup", 0],
+    "run-plain": ["--space", "plain"],
+    "run-dense": ["--space", "dense"],
     "hillclimb": ["--policy", "hillclimb", "--wider", 1, "--deeper", 1, "--epochs", 10, "--finish", 0],
     "reinforce": ["--preset", "eas-small", "--epochs", 10, "--finish", 0],
 }

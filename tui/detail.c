@@ -106,6 +106,7 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
         snprintf(was, sizeof was, "was %d", chart->edge.before[layer]);
     else if (chart->edge.change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
+    layer_chart_features(at, was, sizeof was);
     canvas_text(canvas, area, 2, y, style, "%s", name);
     canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
     canvas_text(canvas, area, 20, y, STYLE_DIM, "%s", map);

@@ -43,6 +43,9 @@ int grow_plan_step_kernel(struct grow_plan *plan, int direction, struct error *e
 /* A new layer behind the one at the cursor, which goes there.  Take the layer at the cursor out. */
 int grow_plan_insert(struct grow_plan *plan, struct error *error);
 int grow_plan_remove(struct grow_plan *plan, struct error *error);
+/* Insert squeeze-and-excitation into the layer at the cursor; whether that is possible. */
+int grow_plan_squeeze(struct grow_plan *plan, struct error *error);
+bool grow_plan_can_squeeze(const struct grow_plan *plan);
 /* Take the last action off.  False: there is none. */
 bool grow_plan_take_off(struct grow_plan *plan);
 

@@ -55,6 +55,16 @@ void layer_chart_kernel(const struct layer *layer, char text[24])
         snprintf(text, 24, "%d×%d", layer->kernel, layer->kernel);
 }
 
+void layer_chart_features(const struct layer *layer, char *text, size_t size)
+{
+    const char *word;
+    for (int i = 0, feature; (word = layer_feature_word(i, &feature)); i++) {
+        size_t length = strlen(text);
+        if (layer->features & feature)
+            snprintf(text + length, size - length, "%s%s", length ? " " : "", word);
+    }
+}
+
 enum style layer_change_style(enum layer_change change)
 {
     static const enum style styles[] = {[LAYER_CHANGE_NONE] = STYLE_CURVE_A,

@@ -215,9 +215,23 @@ static void add_norm(struct graph *graph, const struct op *op, const char *prefi
     set_real(add_node(graph, "BatchNormalization", name_of(prefix, "norm"), inputs), "epsilon", BN_EPSILON);
 }
 
+static void add_hard_sigmoid(struct graph *graph, const char *prefix)
+{
+    Onnx__NodeProto *node = add_unary(graph, "HardSigmoid", prefix, "hardsigmoid");
+    set_real(node, "alpha", 1.0f / 6);
+    set_real(node, "beta", 0.5f);
+}
+
+/* ReLU, or hard-swish, of which old sets of operators have no node. */
 static void add_activation(struct graph *graph, const struct op *op, const char *prefix)
 {
-    add_unary(graph, op->hard_swish ? "HardSwish" : "Relu", prefix, op->hard_swish ? "hardswish" : "relu");
+    const char *value = graph->value;
+    if (op->hard_swish) {
+        add_hard_sigmoid(graph, prefix);
+        NODE(graph, "Mul", name_of(prefix, "hardswish"), value, graph->value);
+    } else {
+        add_unary(graph, "Relu", prefix, "relu");
+    }
 }
 
 /* A 1×1 convolution, with its bias, of the last value: a map of one pixel. */
@@ -239,9 +253,7 @@ static void add_squeeze(struct graph *graph, const struct op *op, const char *pr
     add_pixel_linear(graph, &op->weights, prefix);
     add_unary(graph, "Relu", prefix, "relu");
     add_pixel_linear(graph, &op->excite, excite);
-    Onnx__NodeProto *gate = add_unary(graph, "HardSigmoid", excite, "hardsigmoid");
-    set_real(gate, "alpha", 1.0f / 6);
-    set_real(gate, "beta", 0.5f);
+    add_hard_sigmoid(graph, excite);
     NODE(graph, "Mul", name_of(excite, "gate"), graph->value,
          add_tensor(graph, excite, "two", (int64_t[]){1, 0}, &(float){2}));
     NODE(graph, "Mul", name_of(excite, "gated"), input, graph->value);

@@ -140,7 +140,8 @@ static void carry_squeeze(struct walk *walk, const struct part *part)
     find_outputs(walk, part->weights, squeezed);
     copy_part(walk, part->weights, walk->at, squeezed);
     copy_part(walk, part[1].weights, squeezed, walk->at);
-    begin_units(walk, part->weights, squeezed->old_count);
+    if (squeezed->new_count > squeezed->old_count)
+        begin_units(walk, part->weights, squeezed->old_count);
 }
 
 /* `added`: the layer ends in an addition, and this is its last convolution. */

@@ -131,6 +131,16 @@ static void blocks_of_the_space(void **state)
     assert_non_null(strstr(shown(&bed, 80, 24), "width  24 → [ 32 ]"));
     assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
     assert_string_equal(text_string(&bed.words), "grow 1 widen:mobile1:32");
+    press(&bed, 'u');
+    assert_non_null(strstr(shown(&bed, 80, 24), "s se   u take off"));
+    press(&bed, 's');
+    assert_non_null(strstr(shown(&bed, 80, 24), "Squeeze-and-excitation in n1"));
+    assert_non_null(strstr(text_string(&bed.text), "width  24   se"));
+    assert_non_null(strstr(text_string(&bed.text), "kept: the child starts near"));
+    assert_null(strstr(text_string(&bed.text), "s se   u take off"));
+    text_clear(&bed.words);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "grow 1 squeeze:mobile1");
     close_bed(&bed);
 }
 

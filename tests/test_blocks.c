@@ -84,8 +84,8 @@ static void a_lost_constant_goes_to_all_readers(void **state)
         } else {
             set_constant(parent, layer, layer == 1 ? WEIGHTS_DEPTHWISE : WEIGHTS_BOTTLENECK, 1, 1.2f);
         }
-        struct weights *child =
-            apply(parent, (struct action){ACTION_NARROW, layer, widths[layer] - 1, 0, 0, 0}, &exact_equal, NULL, &stream);
+        struct weights *child = apply(parent, (struct action){ACTION_NARROW, layer, widths[layer] - 1, 0, 0, 0},
+                                      &exact_equal, NULL, &stream);
         float *images = memory_new((size_t)image_size(parent), sizeof *images);
         fill_normal(images, image_size(parent), 0, 1, &stream);
         struct shape shape;
@@ -150,10 +150,8 @@ static void gates_keep_what_a_lost_constant_gave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_and_streams_are_taken_out_again),
-        cmocka_unit_test(a_new_block_adds_nothing),
-        cmocka_unit_test(a_lost_constant_goes_to_all_readers),
-        cmocka_unit_test(new_gates_are_one),
+        cmocka_unit_test(blocks_and_streams_are_taken_out_again), cmocka_unit_test(a_new_block_adds_nothing),
+        cmocka_unit_test(a_lost_constant_goes_to_all_readers),    cmocka_unit_test(new_gates_are_one),
         cmocka_unit_test(gates_keep_what_a_lost_constant_gave),
     };
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 # What a network knows of its data, and what people do with it afterwards: eval, predict and export without the images, or with
 # others; PyTorch and ONNX Runtime, where Python has them.
 . "$top_srcdir/tests/tap.sh"
-plan 81
+plan 83
 
 small='C(6,3,1) P(2,2) C(6,3,1) A(8,8) SM(3)'
 if ! python3 "$top_srcdir/tests/pictures.py" pets 24 cat=200,60,40 dog=60,200,60 frog=50,80,200 ||

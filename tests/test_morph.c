@@ -77,7 +77,8 @@ static void widening_remaps_the_layer_and_its_statistics(void **state)
     struct random_stream stream = test_stream(2, 0), again = stream;
     int32_t map[9];
     morph_index_map(&again, 4, 9, map);
-    struct weights *child = apply(parent, (struct action){ACTION_WIDEN, CONV2, 9, 0, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_WIDEN, CONV2, 9, 0, 0, 0}, &exact_equal, NULL, &stream);
     const struct weights_layer *from = &parent->layout.layers[CONV2], *to = &child->layout.layers[CONV2];
     assert_int_equal(to->outputs, 9);
     for (int i = 0; i < 9; i++) {
@@ -255,7 +256,8 @@ static void deepening_inserts_the_identity(void **state)
 {
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(7, 0);
-    struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 5, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 5, 0, 0}, &exact_equal, NULL, &stream);
     const struct weights_layer *place = &child->layout.layers[CONV2 + 1];
     assert_int_equal(place->kernel, 5);
     for (int i = 0; i < 4 * 4 * 25; i++) {
@@ -341,9 +343,12 @@ static void what_was_added_is_taken_out_again(void **state)
     for (int layer = 0; layer < 5; layer += 2)
         assert_undone(plain, (struct action){ACTION_WIDEN, layer, 9, 0, 0, 0},
                       (struct action){ACTION_NARROW, layer, units[layer], 0, 0, 0}, &fresh);
-    assert_undone(dense, (struct action){ACTION_WIDEN, 0, 5, 0, 0, 0}, (struct action){ACTION_NARROW, 0, 3, 0, 0, 0}, &fresh);
-    assert_undone(dense, (struct action){ACTION_WIDEN, 1, 4, 0, 0, 0}, (struct action){ACTION_NARROW, 1, 2, 0, 0, 0}, &fresh);
-    assert_undone(dense, (struct action){ACTION_WIDEN, 4, 7, 0, 0, 0}, (struct action){ACTION_NARROW, 4, 2, 0, 0, 0}, &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 0, 5, 0, 0, 0}, (struct action){ACTION_NARROW, 0, 3, 0, 0, 0},
+                  &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 1, 4, 0, 0, 0}, (struct action){ACTION_NARROW, 1, 2, 0, 0, 0},
+                  &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 4, 7, 0, 0, 0}, (struct action){ACTION_NARROW, 4, 2, 0, 0, 0},
+                  &fresh);
     for (int layer = 0; layer < 5; layer += 2)
         assert_undone(plain, (struct action){ACTION_DEEPEN, layer, 0, layer < 4 ? 5 : 0, 0, 0},
                       (struct action){ACTION_REMOVE, layer + 1, 0, 0, 0, 0}, &exact_equal);
@@ -365,7 +370,8 @@ static void narrowing_keeps_what_is_said_and_read(void **state)
     for (int output = 0; output < 5; output++)
         for (int64_t i = 0; i < block; i++)
             parent->values[fc1->weight + output * fc1->inputs + 3 * block + i] *= 1e-6f;
-    struct weights *child = apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0, 0}, &exact_equal, NULL, &stream);
     const struct weights_layer *place = &child->layout.layers[CONV2];
     assert_float_equal(child->values[place->gamma], 1, 0);
     assert_float_equal(child->values[place->gamma + 1], -2, 0);
@@ -382,7 +388,8 @@ static void a_diverged_network_is_narrowed_too(void **state)
     struct random_stream stream = test_stream(25, 0);
     for (int64_t i = 0; i < parent->layout.total; i += 2)
         parent->values[i] = i % 4 ? NAN : INFINITY;
-    struct weights *child = apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0, 0}, &exact_equal, NULL, &stream);
     assert_int_equal(child->layout.layers[CONV2].outputs, 2);
     weights_free(parent);
     weights_free(child);
@@ -469,9 +476,11 @@ static void one_stream_gives_one_child(void **state)
 static void impossible_actions_are_refused(void **state)
 {
     static const struct action wrong[] = {
-        {ACTION_WIDEN, POOL1, 8, 0, 0, 0},  {ACTION_WIDEN, CLASSIFIER, 8, 0, 0, 0},     {ACTION_WIDEN, CONV1, 3, 0, 0, 0},
-        {ACTION_WIDEN, CONV1, 2, 0, 0, 0},  {ACTION_WIDEN, CLASSIFIER + 1, 8, 0, 0, 0}, {ACTION_WIDEN, -1, 8, 0, 0, 0},
-        {ACTION_DEEPEN, POOL1, 0, 3, 0, 0}, {ACTION_DEEPEN, CLASSIFIER, 0, 0, 0, 0},    {ACTION_DEEPEN, CONV1, 0, 2, 0, 0},
+        {ACTION_WIDEN, POOL1, 8, 0, 0, 0},          {ACTION_WIDEN, CLASSIFIER, 8, 0, 0, 0},
+        {ACTION_WIDEN, CONV1, 3, 0, 0, 0},          {ACTION_WIDEN, CONV1, 2, 0, 0, 0},
+        {ACTION_WIDEN, CLASSIFIER + 1, 8, 0, 0, 0}, {ACTION_WIDEN, -1, 8, 0, 0, 0},
+        {ACTION_DEEPEN, POOL1, 0, 3, 0, 0},         {ACTION_DEEPEN, CLASSIFIER, 0, 0, 0, 0},
+        {ACTION_DEEPEN, CONV1, 0, 2, 0, 0},
     };
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(11, 0);

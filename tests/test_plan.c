@@ -174,12 +174,13 @@ static void lowering_adds_in_the_convolution(void **state)
     free(plan);
 }
 
-/* se is an operation between the layer's last two convolutions; a hard-swish is in the operation, and no pool joins it. */
+/* se is an operation between the layer's last two convolutions; a hard-swish is in the operation, and no pool joins it.
+ */
 static void lowering_gates_channels(void **state)
 {
-    static const enum op_kind kinds[] = {OP_CONV_BN_RELU,   OP_CONV_BN_RELU, OP_DEPTHWISE_BN_RELU, OP_SQUEEZE_EXCITE,
-                                         OP_CONV_BN_ADD,    OP_CONV_BN_RELU, OP_SQUEEZE_EXCITE,    OP_CONV_BN_ADD,
-                                         OP_DEPTHWISE_BN_RELU, OP_CONV_BN_RELU, OP_POOL,              OP_CLASSIFIER};
+    static const enum op_kind kinds[] = {
+        OP_CONV_BN_RELU,   OP_CONV_BN_RELU, OP_DEPTHWISE_BN_RELU, OP_SQUEEZE_EXCITE, OP_CONV_BN_ADD, OP_CONV_BN_RELU,
+        OP_SQUEEZE_EXCITE, OP_CONV_BN_ADD,  OP_DEPTHWISE_BN_RELU, OP_CONV_BN_RELU,   OP_POOL,        OP_CLASSIFIER};
     struct plan *plan = lower("C(4,3,1) M(9,3,se,hs) R(5,3,se) S(3,3,1,hs) P(2,2) SM(5)", (struct shape){3, 8, 8},
                               &(struct plan_options){0});
     assert_int_equal(plan->op_count, COUNT_OF(kinds));

@@ -118,12 +118,12 @@ static void check_parents(const char *name, const char *space, bool dense)
             kinds[proposal.actions[k].action.kind]++;
     }
     for (int kind = 0; kind < ACTION_KINDS; kind++)
-        assert_int_equal(kinds[kind] > 0, !(dense && kind == ACTION_REMOVE) &&
-                                              (kind != ACTION_SQUEEZE || space_find(space)->modern));
+        assert_int_equal(kinds[kind] > 0,
+                         !(dense && kind == ACTION_REMOVE) && (kind != ACTION_SQUEEZE || space_find(space)->modern));
 }
 
-/* Without limits there is no trade.  About every fourth proposal in a modern space inserts se behind its decisions, where
-   it may stand; what is drawn before that is as it was without. */
+/* Without limits there is no trade.  About every fourth proposal in a modern space inserts se behind its decisions,
+   where it may stand; what is drawn before that is as it was without. */
 static void modern_proposals_insert_squeezes(void **unused)
 {
     int inserted = 0;

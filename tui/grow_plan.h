@@ -1,9 +1,9 @@
 /*
  * grow_plan.h - the actions that a person puts together for one child: a list that is edited layer by layer.
  *
- * The cursor is on a layer of the network that the actions lead to. To change a layer that an action has changed already
- * changes that action; so a layer never has two actions of a kind. A change that can't be applied leaves the plan as it was.
- * Pure: no drawing, no session. One thread a plan.
+ * The cursor is on a layer of the network that the actions lead to. To change a layer that an action has changed
+ * already changes that action; so a layer never has two actions of a kind. A change that can't be applied leaves the
+ * plan as it was. Pure: no drawing, no session. One thread a plan.
  */
 #ifndef ESPALIER_TUI_GROW_PLAN_H
 #define ESPALIER_TUI_GROW_PLAN_H

@@ -175,10 +175,10 @@ int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, str
             canvas_glyph(canvas, area, i * width, height - 1, L'▲', STYLE_SELECTED);
         if (labels)
             canvas_text(canvas, area_part(area, i * width, height, width, 1), is_gap(layer) ? (width - 1) / 2 : 0, 0,
-                        i + 1 == chart->cursor ? STYLE_SELECTED
-                        : is_gap(layer)        ? STYLE_DIM
+                        i + 1 == chart->cursor  ? STYLE_SELECTED
+                        : is_gap(layer)         ? STYLE_DIM
                         : chart->edge.change[i] ? layer_change_style(chart->edge.change[i])
-                                               : STYLE_NORMAL,
+                                                : STYLE_NORMAL,
                         "%s", text);
     }
     return height + (labels || line);

@@ -12,7 +12,7 @@ struct layer_chart {
     struct arch arch;
     struct shape input, shapes[ARCH_LAYERS_MAX];
     struct lineage edge; /* what its last actions changed */
-    int cursor; /* a layer that is marked, from 1; 0: none */
+    int cursor;          /* a layer that is marked, from 1; 0: none */
 };
 
 void layer_chart_read(const struct model *model, const struct session_node *node, struct layer_chart *chart);

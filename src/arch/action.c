@@ -103,7 +103,8 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
         return error_set(error, "the layer is missing; write for example %s:conv1", words[0]);
     action->layer = layer_find(arch, words[1]);
     if (action->layer < 0)
-        return error_set(error, "there is no layer \"%s\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …",
+        return error_set(error,
+                         "there is no layer \"%s\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …",
                          words[1]);
     const struct layer *layer = &arch->layers[action->layer];
     if (words[2] && layer_grows(layer) && parse_number(arch, words[1], words[2], action, error))

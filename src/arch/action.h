@@ -15,8 +15,8 @@
  *     kernel:conv2:5    K conv2 3→5       a larger or smaller kernel
  *
  * Transitions, and blocks behind a wider or narrower convolution, follow by themselves.  Widening, deepening, se and
- * a larger kernel keep the network's function; the others change it.  Layer names are those of the architecture that the
- * action is applied to. Pure, any thread.
+ * a larger kernel keep the network's function; the others change it.  Layer names are those of the architecture that
+ * the action is applied to. Pure, any thread.
  */
 #ifndef ESPALIER_ARCH_ACTION_H
 #define ESPALIER_ARCH_ACTION_H

@@ -35,16 +35,15 @@
  *
  * Behind the numbers of R, M and S may stand
  *
- *     se                         squeeze-and-excitation (Hu, Shen, Sun, CVPR 2018) of the c channels that the layer's last
- *                                convolution reads, as in MobileNetV3 (Howard et al., ICCV 2019): each is multiplied by a
- *                                gate of its own, 2 * hard sigmoid(s) = min(max(1 + s / 3, 0), 2); the values s are a
- *                                linear layer with bias of max(c / 4, 1) values, those a linear layer with bias - ReLU
- *                                of the channels' averages over the map
- *     hs                         hard-swish, x * min(max(x + 3, 0), 6) / 6, in place of each ReLU (MobileNetV3)
+ *     se                         squeeze-and-excitation (Hu, Shen, Sun, CVPR 2018) of the c channels that the layer's
+ * last convolution reads, as in MobileNetV3 (Howard et al., ICCV 2019): each is multiplied by a gate of its own, 2 *
+ * hard sigmoid(s) = min(max(1 + s / 3, 0), 2); the values s are a linear layer with bias of max(c / 4, 1) values, those
+ * a linear layer with bias - ReLU of the channels' averages over the map hs                         hard-swish, x *
+ * min(max(x + 3, 0), 6) / 6, in place of each ReLU (MobileNetV3)
  *
  * in this order, as in M(48,5,se,hs).  The 2 lets a gate be 1 where s is 0: with zeros in the second linear layer se is
- * the identity, and has a gradient.  (A hard sigmoid that gives 1 has none.)  The BN behind the next convolution makes up
- * for the factor.
+ * the identity, and has a gradient.  (A hard sigmoid that gives 1 has none.)  The BN behind the next convolution makes
+ * up for the factor.
  *
  * R and M have a stride of 1 and as many channels as x, so that layers in front of them decide the width of this
  * stream.  Nothing follows the addition, also where ResNet has a ReLU (He, Zhang, Ren, Sun, Identity Mappings, ECCV
@@ -121,8 +120,8 @@ struct shape {
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
    convolutions, FC, BN (2 per value), ReLU (1), hard-swish (4), additions of R and M (1), pooling (1 per window
-   element), classifier (with 1 for its bias), se (averages, linear layers, and 1 per value for its product). A layer's outputs are those of its parts (kinds.h), but not the values between parts that one
-   pass computes. */
+   element), classifier (with 1 for its bias), se (averages, linear layers, and 1 per value for its product). A layer's
+   outputs are those of its parts (kinds.h), but not the values between parts that one pass computes. */
 struct arch_cost {
     int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
     int64_t flops;
@@ -168,8 +167,8 @@ void layer_name(const struct arch *arch, int layer, char name[LAYER_NAME_MAX]);
 int layer_find(const struct arch *arch, const char *name);
 /* C, D, R, M, S and FC: those that actions can widen. */
 bool layer_grows(const struct layer *layer);
-/* The average pool behind a network's last map: one window over a square map.  Over another map windows of its smaller side,
-   as few as cover all of it without a rest. */
+/* The average pool behind a network's last map: one window over a square map.  Over another map windows of its smaller
+   side, as few as cover all of it without a rest. */
 struct layer layer_average_of(struct shape map);
 /* FC and SM, whose output is a vector. */
 bool layer_is_flat(const struct layer *layer);

@@ -258,12 +258,9 @@ void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct 
 
 char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX])
 {
-    static const char *const suffixes[] = {[WEIGHTS_NORM] = ".norm",
-                                           [WEIGHTS_BOTTLENECK] = ".bottleneck",
-                                           [WEIGHTS_DEPTHWISE] = ".depthwise",
-                                           [WEIGHTS_SQUEEZE] = ".squeeze",
-                                           [WEIGHTS_EXCITE] = ".excite",
-                                           [WEIGHTS_MAIN] = ""};
+    static const char *const suffixes[] = {
+        [WEIGHTS_NORM] = ".norm",       [WEIGHTS_BOTTLENECK] = ".bottleneck", [WEIGHTS_DEPTHWISE] = ".depthwise",
+        [WEIGHTS_SQUEEZE] = ".squeeze", [WEIGHTS_EXCITE] = ".excite",         [WEIGHTS_MAIN] = ""};
     bool hidden = part == WEIGHTS_BOTTLENECK && !layer_traits(&arch->layers[layer])->dense;
     layer_name(arch, layer, name);
     return strcat(name, hidden ? ".hidden" : suffixes[part]);

@@ -23,8 +23,8 @@ enum part_kind {
     PART_AVERAGE_POOL,
     PART_SQUEEZE, /* average over the whole map, linear with bias, ReLU; then PART_EXCITE */
     PART_EXCITE,  /* linear with bias, gates (arch.h), and the input of the PART_SQUEEZE before it times these */
-    PART_CONCAT, /* the layer's input, then the channels that the part before it made */
-    PART_ADD     /* the layer's input plus what the part before it made, which has the same shape */
+    PART_CONCAT,  /* the layer's input, then the channels that the part before it made */
+    PART_ADD      /* the layer's input plus what the part before it made, which has the same shape */
 };
 
 /* The weights of a layer, in the order in which they lie (weights.h).  A convolution or linear part and the BN behind
@@ -109,7 +109,7 @@ struct layer_traits {
     /* Add the parts to the empty list `parts`, whose `in` is set.  `raw_input`: the layer before it is raw_output. */
     void (*parts)(const struct layer *layer, bool raw_input, struct layer_parts *parts);
     struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* up to the first whose `what` is NULL */
-    int features; /* that it may have behind its numbers */
+    int features;                                             /* that it may have behind its numbers */
     enum layer_section section;
     const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
     enum width_list widths;    /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */

@@ -207,8 +207,8 @@ static int syntax_error(int layer, const char *start, struct error *error, const
                      cut ? "..." : "", what);
 }
 
-/* More than any range has: larger numbers are taken as this one, before they are calculated with, and refused by the check
-   that follows. */
+/* More than any range has: larger numbers are taken as this one, before they are calculated with, and refused by the
+   check that follows. */
 enum { NUMBER_MOST = 999999999 };
 
 /* Digits, no sign. */

@@ -202,8 +202,7 @@ static int measure_speed(struct search_setup *setup, const struct search_options
     static const struct arch_limits limits = {.flops = 2500000};
     struct arch arch;
     double seconds;
-    if (arch_template(setup->images.shape, setup->images.classes, options->space == SPACE_MODERN, &limits, &arch,
-                      NULL))
+    if (arch_template(setup->images.shape, setup->images.classes, options->space == SPACE_MODERN, &limits, &arch, NULL))
         options_start(options, setup->images.shape, setup->images.classes, &arch);
     if (training_cost_time(&arch, setup, options, &seconds, error))
         return -1;

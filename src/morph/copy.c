@@ -65,7 +65,8 @@ void morph_resize_kernel(const struct weights *parent, struct weights *child)
         morph_copy_layer(parent, i, child, i);
 }
 
-/* The first linear layer is that of a network from scratch; training moves the second one at once, and then the first. */
+/* The first linear layer is that of a network from scratch; training moves the second one at once, and then the first.
+ */
 void morph_squeeze(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child)
 {
     const struct weights_layer *place = &child->layout.parts[WEIGHTS_SQUEEZE][layer];

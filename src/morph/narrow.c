@@ -11,8 +11,8 @@
  * and 86 and 81 % by FC (81 and 80 %), of 88 %.  Units at random instead of the least important: 19, 38 and 44 %
  * without the means.
  *
- * Behind a hard-swish the mean is a sum over the same normal distribution.  A gate that multiplies the unit counts as 1, and
- * the average that the gates of its layer read of the unit goes into their bias.
+ * Behind a hard-swish the mean is a sum over the same normal distribution.  A gate that multiplies the unit counts as
+ * 1, and the average that the gates of its layer read of the unit goes into their bias.
  *
  * A channel that residual blocks read and add to is lost to each of them and to what reads their sum.
  *
@@ -54,7 +54,8 @@ static double mean_of(const struct weights *parent, int layer, enum weights_part
 {
     const struct weights_layer *at = &parent->layout.parts[part][layer];
     bool hard_swish = parent->arch.layers[layer].features & LAYER_HARD_SWISH;
-    return (hard_swish ? mean_after_hard_swish : mean_after_relu)(parent->values[at->beta + unit], fabs((double)parent->values[at->gamma + unit]));
+    return (hard_swish ? mean_after_hard_swish : mean_after_relu)(parent->values[at->beta + unit],
+                                                                  fabs((double)parent->values[at->gamma + unit]));
 }
 
 /* Move what a reader gets of this unit, of the `units` that it reads, on average into its bias or its running mean. */

@@ -19,7 +19,8 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
 /* An R or M behind `layer`, whose output is its input: the BN in front of its addition has gamma and beta 0. */
 void morph_insert_block(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child);
 
-/* The child has the parent's layers, and squeeze-and-excitation in one whose gates are 1: its second linear layer is 0. */
+/* The child has the parent's layers, and squeeze-and-excitation in one whose gates are 1: its second linear layer is 0.
+ */
 void morph_squeeze(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child);
 
 void morph_narrow(const struct weights *parent, const struct action *action, const struct morph_options *options,

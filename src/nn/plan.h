@@ -2,8 +2,9 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * An operation covers what is best done in one pass over memory: convolution, BN, ReLU and the pool behind them are one
- * OP_CONV_BN_RELU.  The ReLU of OP_CONV_BN_RELU and OP_DEPTHWISE_BN_RELU may be a hard-swish; then no pool is joined.  Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD and OP_CONV_BN_ADD
- * read two tensors, every other operation reads one, and each writes one.  A plan is a plain value.
+ * OP_CONV_BN_RELU.  The ReLU of OP_CONV_BN_RELU and OP_DEPTHWISE_BN_RELU may be a hard-swish; then no pool is joined.
+ * Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD and OP_CONV_BN_ADD read two tensors,
+ * every other operation reads one, and each writes one.  A plan is a plain value.
  *
  * A tensor is a range of the channels of a buffer.  Most tensors have a buffer of their own.  A dense block is one
  * buffer: the operation before the block writes its first channels, each layer of the block reads the channels written
@@ -52,9 +53,9 @@ struct op {
     int kernel, stride;     /* convolutions */
     int channels;           /* outputs of the linear part; OP_CLASSIFIER: classes; OP_BN_RELU, OP_SQUEEZE_EXCITE: of its
                                input */
-    int height, width;      /* convolutions, OP_BN_RELU, OP_SQUEEZE_EXCITE: of the map before the pool; else 1 × 1, or 0
-                               without weights */
-    bool hard_swish;        /* OP_CONV_BN_RELU, OP_DEPTHWISE_BN_RELU: in place of the ReLU */
+    int height, width;   /* convolutions, OP_BN_RELU, OP_SQUEEZE_EXCITE: of the map before the pool; else 1 × 1, or 0
+                            without weights */
+    bool hard_swish;     /* OP_CONV_BN_RELU, OP_DEPTHWISE_BN_RELU: in place of the ReLU */
     enum pool_kind pool; /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
     int pool_layer;               /* the layer that the pool is of */

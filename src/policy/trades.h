@@ -7,9 +7,9 @@
  * layer gives way is drawn: policies see no weights, and the network's training decides.  The policy's gradient doesn't
  * see a trade: its actions have probability 1 and a step of their own behind the decisions.
  *
- * In a modern space squeeze-and-excitation (se) is among what grows in a trade; and every fourth proposal without a trade
- * inserts it into one layer more, likewise behind the decisions: it costs little and changes nothing at first, so that
- * where it stands is no decision that waits for another.  Pure, any thread.
+ * In a modern space squeeze-and-excitation (se) is among what grows in a trade; and every fourth proposal without a
+ * trade inserts it into one layer more, likewise behind the decisions: it costs little and changes nothing at first, so
+ * that where it stands is no decision that waits for another.  Pure, any thread.
  */
 #ifndef ESPALIER_POLICY_TRADES_H
 #define ESPALIER_POLICY_TRADES_H

@@ -96,10 +96,10 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
 #define FORWARD(kind, name)  [kind] = ISA_SYMBOL(name##_forward),
 #define BACKWARD(kind, name) [kind] = ISA_SYMBOL(name##_backward),
 #define COMMON                                                                                                         \
-    .name = "cpu", .instructions = ISA_NAME, .hard_swish = true, .images_per_member = BLOCK, .tensor_bytes = tensor_bytes,                 \
-    .tensor_offset = tensor_offset, .saved_bytes = saved_bytes, .scratch_bytes = scratch_bytes,                        \
-    .tensor_write = tensor_write, .tensor_read = tensor_read, .load = load_batch, .forward = {OPERATIONS(FORWARD)},    \
-    .backward = {OPERATIONS(BACKWARD)}, .update = update
+    .name = "cpu", .instructions = ISA_NAME, .hard_swish = true, .images_per_member = BLOCK,                           \
+    .tensor_bytes = tensor_bytes, .tensor_offset = tensor_offset, .saved_bytes = saved_bytes,                          \
+    .scratch_bytes = scratch_bytes, .tensor_write = tensor_write, .tensor_read = tensor_read, .load = load_batch,      \
+    .forward = {OPERATIONS(FORWARD)}, .backward = {OPERATIONS(BACKWARD)}, .update = update
 #define DESCRIPTION(precision) "16 images innermost, " precision "; " ISA_DESCRIPTION
 
 #ifdef HAVE_BF16

@@ -17,8 +17,8 @@ INLINE void gradient_sums_add(struct gradient_sums *sums, enum activation activa
 }
 
 /* Where every output has one source: all values without a pool, the selected ones of a max pool. */
-INLINE struct gradient_sums sum_plain(const struct map *to, enum activation activation, struct affine affine, float mean,
-                                      const float *values, const float *dy)
+INLINE struct gradient_sums sum_plain(const struct map *to, enum activation activation, struct affine affine,
+                                      float mean, const float *values, const float *dy)
 {
     struct gradient_sums sums[PARTS] = {0};
     for (int row = 0; row < to->height; row++) {

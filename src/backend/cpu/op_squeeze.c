@@ -2,9 +2,10 @@
  * op_squeeze.c - OP_SQUEEZE_EXCITE: each channel of an image times a gate, which two small linear layers make of the
  * averages of all channels.  backend.h has the formulas; its names are used here.
  *
- * An item of a loop is a block of images: its map is read for the averages, or in backward for the gradients of the gates,
- * and again for the output while it is in the cache.  Between the two passes lie products of a few values (gemm.h).  In
- * training m, a and s are saved.  The gradients of the weights are sums over all blocks, which follow the loop.
+ * An item of a loop is a block of images: its map is read for the averages, or in backward for the gradients of the
+ * gates, and again for the output while it is in the cache.  Between the two passes lie products of a few values
+ * (gemm.h).  In training m, a and s are saved.  The gradients of the weights are sums over all blocks, which follow the
+ * loop.
  */
 #include "backend/cpu/operations.h"
 
@@ -19,10 +20,10 @@ struct squeeze {
     const struct op_run *run;
     struct map in, out;
     int blocks, channels, units;
-    float share;          /* of one pixel in an average */
-    struct gates gates;   /* saved; in inference scratch */
-    struct gates d;       /* scratch: their gradients */
-    int32_t *offsets;     /* scratch: of the values of one block */
+    float share;        /* of one pixel in an average */
+    struct gates gates; /* saved; in inference scratch */
+    struct gates d;     /* scratch: their gradients */
+    int32_t *offsets;   /* scratch: of the values of one block */
 };
 
 static struct gates take_gates(struct workspace *workspace, const struct op *op, int blocks)
@@ -47,8 +48,7 @@ static struct squeeze squeeze_new(struct workspace *scratch, const struct op *op
     struct squeeze layer = {.blocks = blocks, .channels = op->channels, .units = op->weights.outputs};
     layer.share = 1 / (float)(op->height * op->width);
     layer.d = take_gates(scratch, op, blocks);
-    layer.offsets =
-        workspace_take(scratch, (size_t)(layer.channels + layer.units) * sizeof *layer.offsets);
+    layer.offsets = workspace_take(scratch, (size_t)(layer.channels + layer.units) * sizeof *layer.offsets);
     return layer;
 }
 
@@ -209,8 +209,7 @@ static void backward_item(void *context, int block, int member)
         vector gates[PARTS], constant[PARTS];
         find_gates(s + (ptrdiff_t)k * BLOCK, gates);
         for (int part = 0; part < PARTS; part++)
-            constant[part] =
-                vector_load(dm + (ptrdiff_t)k * BLOCK + part * VECTOR_WIDTH) * vector_all(layer->share);
+            constant[part] = vector_load(dm + (ptrdiff_t)k * BLOCK + part * VECTOR_WIDTH) * vector_all(layer->share);
         scale_plane(&layer->out, dy + k * layer->out.plane, gates, constant, &layer->in, dx + k * layer->in.plane);
     }
 }

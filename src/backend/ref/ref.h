@@ -30,8 +30,8 @@ struct ref_maps ref_maps_of(const struct op *op, int count);
 size_t ref_tensor_size(const struct tensor *tensor, int count);
 struct ref_saved ref_saved_of(const struct op *op, void *saved);
 
-/* BN and ReLU or hard-swish; of OP_CONV_BN_ADD BN alone.  Forward in training takes mean and variance of the batch and moves the
-   running ones; in inference it reads the running ones.  `mean` and `inverse_std` get what was used. */
+/* BN and ReLU or hard-swish; of OP_CONV_BN_ADD BN alone.  Forward in training takes mean and variance of the batch and
+   moves the running ones; in inference it reads the running ones.  `mean` and `inverse_std` get what was used. */
 void ref_norm_statistics(const struct op_run *run, const float *linear, float *mean, float *inverse_std);
 void ref_norm_apply(const struct op_run *run, const float *linear, const float *mean, const float *inverse_std,
                     float *activation);
@@ -43,7 +43,8 @@ void ref_pool_forward(const struct op *op, int planes, int height, int width, co
 void ref_pool_backward(const struct op *op, int planes, int height, int width, const float *x, const float *dy,
                        float *dx);
 
-/* Of ReLU, or of hard-swish where the operation has one; none of OP_CONV_BN_ADD.  The gradient is of `value` before it. */
+/* Of ReLU, or of hard-swish where the operation has one; none of OP_CONV_BN_ADD.  The gradient is of `value` before it.
+ */
 float ref_activate(const struct op *op, float value);
 float ref_activation_gradient(const struct op *op, float value);
 

@@ -1,6 +1,6 @@
 /*
- * squeeze.c - OP_SQUEEZE_EXCITE: each channel of an image times a gate, which two small linear layers make of the averages
- * of all channels.  backend.h has the formulas; its names are used here.
+ * squeeze.c - OP_SQUEEZE_EXCITE: each channel of an image times a gate, which two small linear layers make of the
+ * averages of all channels.  backend.h has the formulas; its names are used here.
  *
  * What the gates are made of is saved for each image: the averages m, the squeezed values a, and s before the gate.  In
  * inference it lies in scratch.  Backward has the gradients of s, of a and of m in scratch, in this order.

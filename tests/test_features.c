@@ -86,6 +86,8 @@ static void features_are_inserted(void **state)
          "C(8,3,1) M(16,5,se,hs) M(8,3,se,hs) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
         {"deepen:mobile1", "D mobile1 +M(24,3,se,hs)",
          "C(8,3,1) M(8,3,se,hs) M(24,3,se,hs) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
+        {"deepen:mobile1:R", "D mobile1 +R(24,3,se,hs)",
+         "C(8,3,1) M(8,3,se,hs) R(24,3,se,hs) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
         {"remove:mobile1", "R mobile1", "C(8,3,1) R(4,3) S(8,3,2,hs) A(2,2) SM(10)"},
     };
     const struct arch arch = parsed(parent);

@@ -111,10 +111,10 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
         return -1;
     if (words[2] && !layer_grows(layer) && action->kind == ACTION_DEEPEN)
         parse_block(words[2], action);
-    if (action->kind == ACTION_DEEPEN && !action->block && layer_traits(layer)->modern) {
+    if (action->kind == ACTION_DEEPEN && !action->block && layer_traits(layer)->modern)
         action->block = LAYER_MOBILE;
+    if (action->block && !action->units)
         action->features = layer->features;
-    }
     return check_layer(layer, words[1], action, error);
 }
 

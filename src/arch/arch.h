@@ -35,11 +35,11 @@
  *
  * Behind the numbers of R, M and S may stand
  *
- *     se                         squeeze-and-excitation (Hu, Shen, Sun, CVPR 2018) of the c channels that the layer's
- * last convolution reads, as in MobileNetV3 (Howard et al., ICCV 2019): each is multiplied by a gate of its own, 2 *
- * hard sigmoid(s) = min(max(1 + s / 3, 0), 2); the values s are a linear layer with bias of max(c / 4, 1) values, those
- * a linear layer with bias - ReLU of the channels' averages over the map hs                         hard-swish, x *
- * min(max(x + 3, 0), 6) / 6, in place of each ReLU (MobileNetV3)
+ *     se    squeeze-and-excitation (Hu, Shen, Sun, CVPR 2018) of the c channels that the layer's last convolution
+ *           reads: each is multiplied by a gate, 2 * hard sigmoid(s) = min(max(1 + s / 3, 0), 2); the values s are a
+ *           linear layer with bias of max(c / 4, 1) values, those a linear layer with bias - ReLU of the channels'
+ *           averages over the map (as in MobileNetV3, Howard et al., ICCV 2019)
+ *     hs    hard-swish (MobileNetV3), x * min(max(x + 3, 0), 6) / 6, in place of each ReLU
  *
  * in this order, as in M(48,5,se,hs).  The 2 lets a gate be 1 where s is 0: with zeros in the second linear layer se is
  * the identity, and has a gradient.  (A hard sigmoid that gives 1 has none.)  The BN behind the next convolution makes

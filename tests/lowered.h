@@ -19,6 +19,9 @@ static const char dense[] = "C(5,3,1) P(2,1) D(2,[3,4]) D(0,[2]) T(0.5) D(1,[4,3
 static const char modern[] =
     "C(5,3,1) M(9,5) R(4,3) P(2,1) M(7,3) S(6,3,2) R(5,5) C(4,1,1) R(3,1) S(7,5,1) P(2,2) FC(9) "
     "SM(5)";
+static const char gated[] =
+    "C(5,3,1) M(9,5,se) R(8,3,se,hs) P(2,1) M(7,3,hs) S(6,3,2,se,hs) M(16,3,se,hs) S(7,5,1,hs) A(2,2) FC(9) "
+    "SM(5)";
 /* `+`: a shortcut around the second and third operation. */
 static const char residual[] = "+ C(6,3,1) C(7,5,1) C(6,3,1) C(4,1,2) FC(9) SM(5)";
 static const struct shape input = {3, 12, 11};

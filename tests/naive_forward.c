@@ -60,8 +60,14 @@ static float channel_value(const struct weights *weights, int64_t offset, int ch
     return weights->values[offset + channel];
 }
 
-/* BN, and with `rectify` ReLU, in place. */
-static void normalise(const struct weights *weights, const struct weights_layer *place, bool rectify, struct map *map)
+static double hard_swish(double value)
+{
+    return value * fmin(fmax(value + 3, 0), 6) / 6;
+}
+
+/* BN and the part's activation, in place. */
+static void normalise(const struct weights *weights, const struct weights_layer *place, const struct part *part,
+                      struct map *map)
 {
     int area = area_of(map->shape);
     for (int i = 0; i < map->shape.channels * area; i++) {
@@ -71,7 +77,7 @@ static void normalise(const struct weights *weights, const struct weights_layer 
         double mean = channel_value(weights, place->mean, channel);
         double variance = channel_value(weights, place->variance, channel);
         double value = gamma * (map->values[i] - mean) / sqrt(variance + BN_EPSILON) + beta;
-        map->values[i] = rectify ? fmax(0, value) : value;
+        map->values[i] = part->kind == PART_BN ? value : part->hard_swish ? hard_swish(value) : fmax(0, value);
     }
 }
 
@@ -112,6 +118,27 @@ static int size_of(const struct map *map)
     return map->shape.channels * area_of(map->shape);
 }
 
+/* Both parts of squeeze-and-excitation. */
+static struct map squeeze_and_excite(const struct weights *weights, int layer, const struct map *in)
+{
+    const struct weights_layer *squeeze = &weights->layout.parts[WEIGHTS_SQUEEZE][layer];
+    const struct weights_layer *excite = &weights->layout.parts[WEIGHTS_EXCITE][layer];
+    struct map means = map_new((struct shape){in->shape.channels, 1, 1}), out = map_new(in->shape);
+    int area = area_of(in->shape);
+    for (int i = 0; i < size_of(in); i++)
+        means.values[i / area] += in->values[i] / area;
+    struct map squeezed = linear(weights, squeeze, means, 1, (struct shape){squeeze->outputs, 1, 1});
+    for (int i = 0; i < squeeze->outputs; i++)
+        squeezed.values[i] = fmax(0, squeezed.values[i]);
+    struct map gates = linear(weights, excite, squeezed, 1, (struct shape){excite->outputs, 1, 1});
+    for (int i = 0; i < size_of(in); i++)
+        out.values[i] = in->values[i] * fmin(fmax(1 + gates.values[i / area] / 3, 0), 2);
+    free(means.values);
+    free(squeezed.values);
+    free(gates.values);
+    return out;
+}
+
 /* What a part makes of `in`.  `layer_in`: what the layer reads. */
 static struct map apply(const struct weights *weights, int layer, const struct part *part, struct map in,
                         const struct map *layer_in)
@@ -127,6 +154,8 @@ static struct map apply(const struct weights *weights, int layer, const struct p
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:
         return pooled(part, &in);
+    case PART_SQUEEZE: /* with the PART_EXCITE behind it */
+        return squeeze_and_excite(weights, layer, &in);
     default:
         break;
     }
@@ -137,7 +166,7 @@ static struct map apply(const struct weights *weights, int layer, const struct p
     for (int i = 0; i < size_of(&out) && part->kind == PART_ADD; i++)
         out.values[i] += layer_in->values[i];
     if (part_is_bn(part))
-        normalise(weights, place, part->kind == PART_BN_RELU, &out);
+        normalise(weights, place, part, &out);
     return out;
 }
 

@@ -35,17 +35,17 @@ static void texts_both_ways(void **state)
         const char *text, *shown, *shown_ascii;
         struct action action;
     } rows[] = {
-        {"widen:conv2:48", "W conv2 32→48", "W conv2 32>48", {ACTION_WIDEN, 2, 48, 0, 0}},
-        {"widen:fc1:4096", "W fc1 64→4096", "W fc1 64>4096", {ACTION_WIDEN, 4, 4096, 0, 0}},
-        {"widen:conv1", NULL, NULL, {ACTION_WIDEN, 0, 0, 0, 0}},
-        {"deepen:conv2:5", "D conv2 +5×5", "D conv2 +5x5", {ACTION_DEEPEN, 2, 0, 5, 0}},
-        {"deepen:conv1", NULL, NULL, {ACTION_DEEPEN, 0, 0, 0, 0}},
-        {"deepen:fc1", "D fc1 +fc", "D fc1 +fc", {ACTION_DEEPEN, 4, 0, 0, 0}},
-        {"narrow:conv2:24", "N conv2 32→24", "N conv2 32>24", {ACTION_NARROW, 2, 24, 0, 0}},
-        {"narrow:fc1", NULL, NULL, {ACTION_NARROW, 4, 0, 0, 0}},
-        {"remove:conv2", "R conv2", "R conv2", {ACTION_REMOVE, 2, 0, 0, 0}},
-        {"kernel:conv2:3", "K conv2 5→3", "K conv2 5>3", {ACTION_KERNEL, 2, 0, 3, 0}},
-        {"kernel:conv1", NULL, NULL, {ACTION_KERNEL, 0, 0, 0, 0}},
+        {"widen:conv2:48", "W conv2 32→48", "W conv2 32>48", {ACTION_WIDEN, 2, 48, 0, 0, 0}},
+        {"widen:fc1:4096", "W fc1 64→4096", "W fc1 64>4096", {ACTION_WIDEN, 4, 4096, 0, 0, 0}},
+        {"widen:conv1", NULL, NULL, {ACTION_WIDEN, 0, 0, 0, 0, 0}},
+        {"deepen:conv2:5", "D conv2 +5×5", "D conv2 +5x5", {ACTION_DEEPEN, 2, 0, 5, 0, 0}},
+        {"deepen:conv1", NULL, NULL, {ACTION_DEEPEN, 0, 0, 0, 0, 0}},
+        {"deepen:fc1", "D fc1 +fc", "D fc1 +fc", {ACTION_DEEPEN, 4, 0, 0, 0, 0}},
+        {"narrow:conv2:24", "N conv2 32→24", "N conv2 32>24", {ACTION_NARROW, 2, 24, 0, 0, 0}},
+        {"narrow:fc1", NULL, NULL, {ACTION_NARROW, 4, 0, 0, 0, 0}},
+        {"remove:conv2", "R conv2", "R conv2", {ACTION_REMOVE, 2, 0, 0, 0, 0}},
+        {"kernel:conv2:3", "K conv2 5→3", "K conv2 5>3", {ACTION_KERNEL, 2, 0, 3, 0, 0}},
+        {"kernel:conv1", NULL, NULL, {ACTION_KERNEL, 0, 0, 0, 0, 0}},
     };
     const struct arch arch = parsed(PARENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -70,19 +70,20 @@ static void texts_both_ways(void **state)
 static void every_message_of_parsing(void **state)
 {
     static const char *const rows[][2] = {
-        {"", "action \"\": \"\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
-        {"grow:conv1",
-         "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove or kernel"},
+        {"", "action \"\": \"\" is not a kind of action; use widen, deepen, narrow, remove, kernel or squeeze"},
+        {"grow:conv1", "action \"grow:conv1\": \"grow\" is not a kind of action; use widen, deepen, narrow, remove, "
+                       "kernel or squeeze"},
         {"widen", "action \"widen\": the layer is missing; write for example widen:conv1"},
-        {"deepen:", "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
-        {"widen:conv3:4",
-         "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
+        {"deepen:",
+         "action \"deepen:\": there is no layer \"\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …"},
+        {"widen:conv3:4", "action \"widen:conv3:4\": there is no layer \"conv3\"; layers are named conv1, conv2, …, "
+                          "dense1, …, mobile1, …, fc1, …"},
         {"widen:pool1:4",
          "action \"widen:pool1:4\": pool1 can't be changed; only convolutions, residual, dense and FC layers can"},
         {"deepen:average1",
          "action \"deepen:average1\": average1 can't be changed; only convolutions, residual, dense and FC layers can"},
-        {"deepen:classifier",
-         "action \"deepen:classifier\": classifier can't be changed; only convolutions, residual, dense and FC layers can"},
+        {"deepen:classifier", "action \"deepen:classifier\": classifier can't be changed; only convolutions, residual, "
+                              "dense and FC layers can"},
         {"deepen:fc1:3", "action \"deepen:fc1:3\": only a convolution's kernel can be chosen; write deepen:fc1"},
         {"widen:conv1:", "action \"widen:conv1:\": \"\" is not a width; write a whole number from 1 to 4096"},
         {"widen:conv1:0", "action \"widen:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
@@ -92,8 +93,9 @@ static void every_message_of_parsing(void **state)
         {"deepen:conv1:13", "action \"deepen:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
         {"widening:conv1",
          "action \"widening:conv1\": \"widening\" is not a kind of action; use widen, deepen, narrow, "
-         "remove or kernel"},
+         "remove, kernel or squeeze"},
         {"remove:conv2:1", "action \"remove:conv2:1\": a removal takes no number; write remove:conv2"},
+        {"squeeze:conv2:1", "action \"squeeze:conv2:1\": squeeze-and-excitation takes no number; write squeeze:conv2"},
         {"narrow:conv1:0", "action \"narrow:conv1:0\": \"0\" is not a width; write a whole number from 1 to 4096"},
         {"kernel:conv1:13", "action \"kernel:conv1:13\": \"13\" is not a kernel; write a whole number from 1 to 11"},
         {"deepen:conv1:x", "action \"deepen:conv1:x\": \"x\" is not a kernel; write a whole number from 1 to 11"},
@@ -147,35 +149,36 @@ static void check_refused(const struct arch *arch, struct action action, const c
 static void every_message_of_applying(void **state)
 {
     struct arch arch = parsed(PARENT);
-    check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0, 0}, "there is no layer 7; the network has 6");
-    check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0, 0}, "there is no layer 0; the network has 6");
-    check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0, 0},
+    check_refused(&arch, (struct action){ACTION_WIDEN, 6, 8, 0, 0, 0}, "there is no layer 7; the network has 6");
+    check_refused(&arch, (struct action){ACTION_WIDEN, -1, 8, 0, 0, 0}, "there is no layer 0; the network has 6");
+    check_refused(&arch, (struct action){ACTION_WIDEN, 1, 8, 0, 0, 0},
                   "pool1 can't be changed; only convolutions, residual, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0, 0},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 5, 0, 0, 0, 0},
                   "classifier can't be changed; only convolutions, residual, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0, 0},
+    check_refused(&arch, (struct action){ACTION_WIDEN, 2, 32, 0, 0, 0},
                   "conv2 can't be widened from 32 to 32; choose more than it has");
-    check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0, 0},
+    check_refused(&arch, (struct action){ACTION_WIDEN, 4, 5000, 0, 0, 0},
                   "fc1 can't be widened to 5000; it can have at most 4096");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 4, 0},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 4, 0, 0},
                   "no layer with kernel 4 can follow conv1; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 0, 0},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 0, 0, 0},
                   "no layer with kernel 0 can follow conv1; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 13, 0},
+    check_refused(&arch, (struct action){ACTION_DEEPEN, 0, 0, 13, 0, 0},
                   "no layer with kernel 13 can follow conv1; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_NARROW, 2, 32, 0, 0},
+    check_refused(&arch, (struct action){ACTION_NARROW, 2, 32, 0, 0, 0},
                   "conv2 can't be narrowed from 32 to 32; choose less than it has");
-    check_refused(&arch, (struct action){ACTION_NARROW, 2, 0, 0, 0},
+    check_refused(&arch, (struct action){ACTION_NARROW, 2, 0, 0, 0, 0},
                   "conv2 can't be narrowed to 0; a layer has at least 1");
-    check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0, 0},
+    check_refused(&arch, (struct action){ACTION_NARROW, 1, 1, 0, 0, 0},
                   "pool1 can't be changed; only convolutions, residual, dense and FC layers can");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3, 0}, "fc1 has no kernel; only convolutions have one");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3, 0}, "conv1 has kernel 3 already; choose another");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4, 0},
+    check_refused(&arch, (struct action){ACTION_KERNEL, 4, 0, 3, 0, 0},
+                  "fc1 has no kernel; only convolutions have one");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 3, 0, 0}, "conv1 has kernel 3 already; choose another");
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 4, 0, 0},
                   "conv1 can't have kernel 4; kernels are odd, from 1 to 11");
-    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 13, 0},
+    check_refused(&arch, (struct action){ACTION_KERNEL, 0, 0, 13, 0, 0},
                   "conv1 can't have kernel 13; kernels are odd, from 1 to 11");
-    const struct action deepen = {ACTION_DEEPEN, 0, 0, 1, 0};
+    const struct action deepen = {ACTION_DEEPEN, 0, 0, 1, 0, 0};
     while (arch.layer_count < ARCH_LAYERS_MAX)
         assert_int_equal(action_apply(&arch, &deepen, &arch, NULL), 0);
     check_refused(&arch, deepen, "no layer can follow conv1; the network has 128 already, the most there can be");
@@ -198,14 +201,14 @@ static void removals(void **state)
         {8, "fc3 can't be removed; it makes 8 values of 32, and the layers behind it need them"},
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        check_refused(&plain, (struct action){ACTION_REMOVE, refused[i].layer, 0, 0, 0}, refused[i].message);
-    check_refused(&dense, (struct action){ACTION_REMOVE, 1, 0, 0, 0},
+        check_refused(&plain, (struct action){ACTION_REMOVE, refused[i].layer, 0, 0, 0, 0}, refused[i].message);
+    check_refused(&dense, (struct action){ACTION_REMOVE, 1, 0, 0, 0, 0},
                   "dense1 can't be removed; only convolutions, residual blocks and FC layers can");
-    assert_int_equal(action_apply(&plain, &(struct action){ACTION_REMOVE, 3, 0, 0, 0}, &child, NULL), 0);
+    assert_int_equal(action_apply(&plain, &(struct action){ACTION_REMOVE, 3, 0, 0, 0, 0}, &child, NULL), 0);
     check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(32) FC(8) SM(10)");
-    assert_int_equal(action_apply(&child, &(struct action){ACTION_REMOVE, 6, 0, 0, 0}, &child, NULL), 0);
+    assert_int_equal(action_apply(&child, &(struct action){ACTION_REMOVE, 6, 0, 0, 0, 0}, &child, NULL), 0);
     check_arch(&child, "P(2,2) C(8,3,1) C(8,3,2) C(16,3,1) A(2,2) FC(32) FC(8) SM(10)");
-    assert_int_equal(action_apply(&dense, &(struct action){ACTION_REMOVE, 5, 0, 0, 0}, &child, NULL),
+    assert_int_equal(action_apply(&dense, &(struct action){ACTION_REMOVE, 5, 0, 0, 0, 0}, &child, NULL),
                      0); /* (4+4+4)/2 */
     check_arch(&child, "C(4,3,1) D(2,[4,4]) T(0.5) P(2,2) A(2,2) SM(10)");
 }
@@ -216,9 +219,9 @@ static void which_are_exact(void **state)
         struct action action;
         bool exact;
     } rows[] = {
-        {{ACTION_WIDEN, 0, 20, 0, 0}, true},  {{ACTION_DEEPEN, 0, 0, 3, 0}, true},
-        {{ACTION_KERNEL, 0, 0, 5, 0}, true},  {{ACTION_NARROW, 0, 12, 0, 0}, false},
-        {{ACTION_REMOVE, 2, 0, 0, 0}, false}, {{ACTION_KERNEL, 0, 0, 1, 0}, false},
+        {{ACTION_WIDEN, 0, 20, 0, 0, 0}, true},  {{ACTION_DEEPEN, 0, 0, 3, 0, 0}, true},
+        {{ACTION_KERNEL, 0, 0, 5, 0, 0}, true},  {{ACTION_NARROW, 0, 12, 0, 0, 0}, false},
+        {{ACTION_REMOVE, 2, 0, 0, 0, 0}, false}, {{ACTION_KERNEL, 0, 0, 1, 0, 0}, false},
     };
     const struct arch arch = parsed(PARENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -237,7 +240,11 @@ static void random_chains_stay_well_formed(void **state)
         int64_t parameters = arch_cost(&arch, input).parameters;
         for (int step = 0; step < 20; step++) {
             struct action action = {random_below(&stream, 2) ? ACTION_WIDEN : ACTION_DEEPEN,
-                                    random_between(&stream, 0, arch.layer_count - 1), 0, 0, 0};
+                                    random_between(&stream, 0, arch.layer_count - 1),
+                                    0,
+                                    0,
+                                    0,
+                                    0};
             struct text text = TEXT_EMPTY;
             struct action same;
             struct error error = {""};
@@ -445,9 +452,10 @@ static void dense_layers_grow(void **state)
     check_dense("widen:dense1:257", "dense1 can't be widened to 257; it can have at most 256", "");
     check_dense("deepen:dense1:3",
                 "action \"deepen:dense1:3\": only a convolution's kernel can be chosen; write deepen:dense1", "");
-    check_dense(
-        "widen:transition1:4",
-        "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, residual, dense and FC layers can", "");
+    check_dense("widen:transition1:4",
+                "action \"widen:transition1:4\": transition1 can't be changed; only convolutions, residual, dense and "
+                "FC layers can",
+                "");
 }
 
 static void check_modern(const char *space, const char *text, const char *expected, const char *shown)
@@ -503,8 +511,9 @@ static void blocks_are_inserted_and_grow(void **state)
                  "R separable2");
     check_modern("modern", "remove:separable1",
                  "separable1 can't be removed; with a stride of 2 it makes the map smaller", "");
-    check_modern("modern", "deepen:pool1",
-                 "action \"deepen:pool1\": pool1 can't be changed; only convolutions, residual, dense and FC layers can", "");
+    check_modern(
+        "modern", "deepen:pool1",
+        "action \"deepen:pool1\": pool1 can't be changed; only convolutions, residual, dense and FC layers can", "");
     check_modern("modern", "deepen:fc1:M",
                  "action \"deepen:fc1:M\": no block can follow fc1; blocks stand behind layers of maps", "");
     check_modern("modern", "deepen:conv1:S(8,3,1)",
@@ -517,13 +526,13 @@ static void blocks_are_inserted_and_grow(void **state)
                  "");
     const struct arch dense = parsed("C(8,3,1) D(4,[4]) A(2,2) SM(10)");
     const struct arch late = parsed("P(2,2) C(8,3,1) SM(10)");
-    check_refused(&dense, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_MOBILE},
+    check_refused(&dense, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_MOBILE, 0},
                   "no block can follow conv1; R and M don't stand in a network with D or T");
-    check_refused(&late, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_RESIDUAL},
+    check_refused(&late, (struct action){ACTION_DEEPEN, 0, 8, 3, LAYER_RESIDUAL, 0},
                   "no block can follow pool1; a convolution must come before it");
-    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 0, 3, LAYER_RESIDUAL},
+    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 0, 3, LAYER_RESIDUAL, 0},
                   "no block of 0 hidden channels can follow conv1; it can have 1 to 4096");
-    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 8, 2, LAYER_RESIDUAL},
+    check_refused(&late, (struct action){ACTION_DEEPEN, 1, 8, 2, LAYER_RESIDUAL, 0},
                   "no block with kernel 2 can follow conv1; kernels are odd, from 1 to 11");
 }
 

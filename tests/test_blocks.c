@@ -21,15 +21,18 @@ static const struct shape small_input = {2, 6, 6};
 
 static void blocks_and_streams_are_taken_out_again(void **state)
 {
-    static const char modern[] = "C(3,3,1) M(4,3) R(4,3) S(5,3,2) A(2,2) FC(5) SM(3)";
+    static const char *const notations[] = {"C(3,3,1) M(4,3) R(4,3) S(5,3,2) A(2,2) FC(5) SM(3)",
+                                            "C(3,3,1) M(4,3,se,hs) R(4,3,se) S(5,3,2,se,hs) A(2,2) FC(5) SM(3)"};
     static const int units[] = {3, 4, 4, 5};
-    for (int layer = 0; layer < 4; layer++) {
-        assert_undone(modern, (struct action){ACTION_WIDEN, layer, 9, 0, 0},
-                      (struct action){ACTION_NARROW, layer, units[layer], 0, 0}, &fresh);
-        assert_undone(modern, (struct action){ACTION_KERNEL, layer, 0, 7, 0},
-                      (struct action){ACTION_KERNEL, layer, 0, 3, 0}, &exact_equal);
-        assert_undone(modern, (struct action){ACTION_DEEPEN, layer, 6, 5, layer % 2 ? LAYER_RESIDUAL : LAYER_MOBILE},
-                      (struct action){ACTION_REMOVE, layer + 1, 0, 0, 0}, &exact_equal);
+    for (int i = 0; i < 8; i++) {
+        int layer = i % 4;
+        const char *modern = notations[i / 4];
+        assert_undone(modern, (struct action){ACTION_WIDEN, layer, 9, 0, 0, 0},
+                      (struct action){ACTION_NARROW, layer, units[layer], 0, 0, 0}, &fresh);
+        assert_undone(modern, (struct action){ACTION_KERNEL, layer, 0, 7, 0, 0},
+                      (struct action){ACTION_KERNEL, layer, 0, 3, 0, 0}, &exact_equal);
+        assert_undone(modern, (struct action){ACTION_DEEPEN, layer, 6, 5, layer % 2 ? LAYER_RESIDUAL : LAYER_MOBILE, 0},
+                      (struct action){ACTION_REMOVE, layer + 1, 0, 0, 0, 0}, &exact_equal);
     }
 }
 
@@ -39,7 +42,7 @@ static void a_new_block_adds_nothing(void **state)
     struct random_stream stream = test_stream(26, 0);
     struct weights *parent = random_weights("C(6,3,1) R(4,3) SM(3)", small_input, &stream);
     struct weights *child =
-        apply(parent, (struct action){ACTION_DEEPEN, 1, 20, 5, LAYER_MOBILE}, &exact_equal, NULL, &stream);
+        apply(parent, (struct action){ACTION_DEEPEN, 1, 20, 5, LAYER_MOBILE, 0}, &exact_equal, NULL, &stream);
     static const enum weights_part parts[] = {WEIGHTS_BOTTLENECK, WEIGHTS_DEPTHWISE, WEIGHTS_MAIN};
     static const double deviations[] = {0.577350, 0.282843, 0.316228}; /* sqrt of 2/6, 2/25 and 2/20 */
     for (size_t p = 0; p < COUNT_OF(parts); p++) {
@@ -81,8 +84,8 @@ static void a_lost_constant_goes_to_all_readers(void **state)
         } else {
             set_constant(parent, layer, layer == 1 ? WEIGHTS_DEPTHWISE : WEIGHTS_BOTTLENECK, 1, 1.2f);
         }
-        struct weights *child =
-            apply(parent, (struct action){ACTION_NARROW, layer, widths[layer] - 1, 0, 0}, &exact_equal, NULL, &stream);
+        struct weights *child = apply(parent, (struct action){ACTION_NARROW, layer, widths[layer] - 1, 0, 0, 0},
+                                      &exact_equal, NULL, &stream);
         float *images = memory_new((size_t)image_size(parent), sizeof *images);
         fill_normal(images, image_size(parent), 0, 1, &stream);
         struct shape shape;
@@ -97,12 +100,59 @@ static void a_lost_constant_goes_to_all_readers(void **state)
     }
 }
 
+/* Its first linear layer is drawn as from scratch; the second is zeros, so that every gate is 1. */
+static void new_gates_are_one(void **state)
+{
+    struct random_stream stream = test_stream(28, 0);
+    struct weights *parent = random_weights("C(6,3,1) M(64,3,hs) SM(3)", small_input, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_SQUEEZE, 1, 0, 0, 0, 0}, &exact_equal, NULL, &stream);
+    const struct weights_layer *squeeze = &child->layout.parts[WEIGHTS_SQUEEZE][1];
+    const struct weights_layer *excite = &child->layout.parts[WEIGHTS_EXCITE][1];
+    double square = 0;
+    for (int i = 0; i < 16 * 64; i++) {
+        square += (double)child->values[squeeze->weight + i] * child->values[squeeze->weight + i];
+        assert_true(child->values[excite->weight + i] == 0);
+    }
+    assert_float_equal(sqrt(square / (16 * 64)), 0.176777, 0.02); /* sqrt of 2/64 */
+    for (int i = 0; i < 64; i++)
+        assert_true(child->values[excite->bias + i] == 0 && (i >= 16 || child->values[squeeze->bias + i] == 0));
+    weights_free(parent);
+    weights_free(child);
+}
+
+/* What the gates read of a constant channel that goes is in their bias, where squeezed values go with it. */
+static void gates_keep_what_a_lost_constant_gave(void **state)
+{
+    struct random_stream stream = test_stream(29, 0);
+    struct weights *parent = random_weights("C(4,1,1) M(8,1,se) SM(3)", small_input, &stream);
+    const struct weights_layer *main = &parent->layout.layers[1];
+    const struct weights_layer *excite = &parent->layout.parts[WEIGHTS_EXCITE][1];
+    set_constant(parent, 1, WEIGHTS_DEPTHWISE, 3, 1.2f);
+    for (int i = 0; i < 8; i++) /* squeezed value 0 matters to no gate; it goes */
+        parent->values[excite->weight + 2 * i] = 0;
+    for (int i = 0; i < 4; i++) /* the channel itself is read by nobody */
+        parent->values[main->weight + 8 * i + 3] = 0;
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, 1, 7, 0, 0, 0}, &exact_equal, NULL, &stream);
+    assert_int_equal(child->layout.parts[WEIGHTS_SQUEEZE][1].outputs, 1);
+    float *images = memory_new((size_t)image_size(parent), sizeof *images);
+    fill_normal(images, image_size(parent), 0, 1, &stream);
+    struct shape shape;
+    double *before = naive_forward(parent, 2, images, &shape), *after = naive_forward(child, 2, images, &shape);
+    for (int i = 0; i < 3; i++)
+        assert_float_equal(after[i], before[i], 1e-4);
+    free(before);
+    free(after);
+    free(images);
+    weights_free(parent);
+    weights_free(child);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_and_streams_are_taken_out_again),
-        cmocka_unit_test(a_new_block_adds_nothing),
-        cmocka_unit_test(a_lost_constant_goes_to_all_readers),
+        cmocka_unit_test(blocks_and_streams_are_taken_out_again), cmocka_unit_test(a_new_block_adds_nothing),
+        cmocka_unit_test(a_lost_constant_goes_to_all_readers),    cmocka_unit_test(new_gates_are_one),
+        cmocka_unit_test(gates_keep_what_a_lost_constant_gave),
     };
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);
 }

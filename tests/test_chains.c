@@ -115,6 +115,8 @@ static const struct start modern_starts[] = {
     {"C(3,3,1) M(4,3) R(3,3) S(4,3,2) M(3,5) A(3,3) SM(4)", {1, 6, 6}},
     {"C(3,3,2) R(2,1) P(2,1) M(4,1) C(3,3,1) R(3,3) SM(3)", {2, 9, 8}},
     {"P(2,2) C(4,1,1) S(3,3,1) S(3,5,2) M(2,3) FC(4) SM(3)", {1, 8, 7}},
+    {"C(5,3,1) M(9,3,se) R(3,3,se,hs) S(4,3,2,se) M(3,5,hs) A(3,3) SM(4)", {1, 6, 6}},
+    {"C(3,3,2) S(8,3,1,hs) P(2,1) M(4,1,se,hs) C(3,3,1) R(8,3,se) SM(3)", {2, 9, 8}},
 };
 
 static void check_chains(const struct start *starts, size_t start_count, enum morph_split split)

@@ -2,7 +2,7 @@
 # What a network knows of its data, and what people do with it afterwards: eval, predict and export without the images, or with
 # others; PyTorch and ONNX Runtime, where Python has them.
 . "$top_srcdir/tests/tap.sh"
-plan 81
+plan 83
 
 small='C(6,3,1) P(2,2) C(6,3,1) A(8,8) SM(3)'
 if ! python3 "$top_srcdir/tests/pictures.py" pets 24 cat=200,60,40 dog=60,200,60 frog=50,80,200 ||
@@ -181,6 +181,12 @@ ok "with images it has" "$espalier" export 'C(4,3,1) SM(2)' --format json --data
 "$espalier" predict dense.safetensors away/pets/*/00*.png --format csv >dense.csv
 "$espalier" export dense.safetensors --format pytorch --out thick.py >/dev/null
 "$espalier" export dense.safetensors --out dense.onnx >/dev/null
+# So has a network with blocks, gates and hard-swish.
+"$espalier" train 'C(4,3,1) M(8,3,se,hs) R(5,3,se) S(6,3,2,hs) A(4,4) SM(3)' --data images@16:away/pets --epochs 2 \
+    --batch 8 --out gated.safetensors >train.out 2>&1
+"$espalier" predict gated.safetensors away/pets/*/00*.png --format csv >gated.csv
+"$espalier" export gated.safetensors --format pytorch --out gates.py >/dev/null
+"$espalier" export gated.safetensors --out gated9.onnx --opset 9 >/dev/null
 elsewhere() { # NAME LIBRARY FORMAT FILE CSV
     if python3 -c "import numpy, $2" 2>/dev/null; then
         ok "$1" python3 "$top_srcdir/tests/elsewhere.py" "$3" "$4" "$5"
@@ -190,10 +196,12 @@ elsewhere() { # NAME LIBRARY FORMAT FILE CSV
 }
 elsewhere "PyTorch says the same" torch pytorch pets.py all.csv
 elsewhere "and of a dense network" torch pytorch thick.py dense.csv
+elsewhere "and of a gated one" torch pytorch gates.py gated.csv
 elsewhere "ONNX Runtime says the same" onnxruntime onnx pets.onnx all.csv
 elsewhere "in an old operator set" onnxruntime onnx set9.onnx all.csv
 elsewhere "and in a new one" onnxruntime onnx set22.onnx all.csv
 elsewhere "and of a dense network" onnxruntime onnx dense.onnx dense.csv
+elsewhere "and of a gated one in an old set" onnxruntime onnx gated9.onnx gated.csv
 
 # --- which numbers come again ---
 mv away/pets .

@@ -48,7 +48,8 @@ static void limits(void **state)
     assert_non_null(strstr(shown(&bed, 80, 24), "limits       within"));
     overlay_free(bed.overlay);
     char limit[64];
-    snprintf(limit, sizeof limit, "limit-params=%lld", (long long)session_node(bed.model.state, 1)->facts.parameters + 60);
+    snprintf(limit, sizeof limit, "limit-params=%lld",
+             (long long)session_node(bed.model.state, 1)->facts.parameters + 60);
     set_option(&bed, limit);
     bed.overlay = overlay_widen(&bed.model, 1);
     press(&bed, KEY_CODE_UP);
@@ -131,6 +132,16 @@ static void blocks_of_the_space(void **state)
     assert_non_null(strstr(shown(&bed, 80, 24), "width  24 → [ 32 ]"));
     assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
     assert_string_equal(text_string(&bed.words), "grow 1 widen:mobile1:32");
+    press(&bed, 'u');
+    assert_non_null(strstr(shown(&bed, 80, 24), "s se   u take off"));
+    press(&bed, 's');
+    assert_non_null(strstr(shown(&bed, 80, 24), "Squeeze-and-excitation in n1"));
+    assert_non_null(strstr(text_string(&bed.text), "width  24   se"));
+    assert_non_null(strstr(text_string(&bed.text), "kept: the child starts near"));
+    assert_null(strstr(text_string(&bed.text), "s se   u take off"));
+    text_clear(&bed.words);
+    assert_int_equal(overlay_key(bed.overlay, &bed.model, KEY_CODE_ENTER, &bed.words), OVERLAY_COMMAND);
+    assert_string_equal(text_string(&bed.words), "grow 1 squeeze:mobile1");
     close_bed(&bed);
 }
 
@@ -259,14 +270,9 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_actions),
-        cmocka_unit_test(layers_by_mouse),
-        cmocka_unit_test(actions_of_any_keys),
-        cmocka_unit_test(growing),
-        cmocka_unit_test(widths_of_the_space),
-        cmocka_unit_test(blocks_of_the_space),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(narrower_widths),
+        cmocka_unit_test(several_actions), cmocka_unit_test(layers_by_mouse),     cmocka_unit_test(actions_of_any_keys),
+        cmocka_unit_test(growing),         cmocka_unit_test(widths_of_the_space), cmocka_unit_test(blocks_of_the_space),
+        cmocka_unit_test(limits),          cmocka_unit_test(narrower_widths),
     };
     return cmocka_run_group_tests_name("grow", tests, NULL, NULL);
 }

@@ -77,7 +77,8 @@ static void widening_remaps_the_layer_and_its_statistics(void **state)
     struct random_stream stream = test_stream(2, 0), again = stream;
     int32_t map[9];
     morph_index_map(&again, 4, 9, map);
-    struct weights *child = apply(parent, (struct action){ACTION_WIDEN, CONV2, 9, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_WIDEN, CONV2, 9, 0, 0, 0}, &exact_equal, NULL, &stream);
     const struct weights_layer *from = &parent->layout.layers[CONV2], *to = &child->layout.layers[CONV2];
     assert_int_equal(to->outputs, 9);
     for (int i = 0; i < 9; i++) {
@@ -123,7 +124,7 @@ static void readers_share_out_what_a_unit_gave(void **state)
             int old_units = cases[c].old_units, new_units = old_units + 4;
             int32_t map[16];
             morph_index_map(&again, old_units, new_units, map);
-            struct weights *child = apply(parent, (struct action){ACTION_WIDEN, cases[c].layer, new_units, 0, 0},
+            struct weights *child = apply(parent, (struct action){ACTION_WIDEN, cases[c].layer, new_units, 0, 0, 0},
                                           split ? &exact_unequal : &exact_equal, NULL, &stream);
             assert_shared_out(parent, child, cases[c].reader, old_units, new_units, map);
             weights_free(parent);
@@ -142,7 +143,7 @@ static void shares_are_equal_or_all_different_and_never_extreme(void **state)
         morph_index_map(&again, OLD, NEW, map);
         for (int i = 0; i < NEW; i++)
             copies[map[i]]++;
-        struct weights *child = apply(parent, (struct action){ACTION_WIDEN, 1, NEW, 0, 0},
+        struct weights *child = apply(parent, (struct action){ACTION_WIDEN, 1, NEW, 0, 0, 0},
                                       split ? &exact_unequal : &exact_equal, NULL, &stream);
         int different = 0;
         for (int i = 0; i < NEW; i++) {
@@ -162,8 +163,8 @@ static void other_layers_and_the_parent_stay_as_they_were(void **state)
     struct weights *parent = small_network(), *before = weights_copy(parent);
     struct random_stream stream = test_stream(5, 0);
     static const struct morph_options noisy = {MORPH_SPLIT_UNEQUAL, 0.1f, 0.1f};
-    struct weights *wide = apply(parent, (struct action){ACTION_WIDEN, CONV1, 5, 0, 0}, &noisy, NULL, &stream);
-    struct weights *deep = apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 3, 0}, &noisy, NULL, &stream);
+    struct weights *wide = apply(parent, (struct action){ACTION_WIDEN, CONV1, 5, 0, 0, 0}, &noisy, NULL, &stream);
+    struct weights *deep = apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 3, 0, 0}, &noisy, NULL, &stream);
     assert_same(parent->values, before->values, parent->layout.total);
     const struct weights_layer *fc = &parent->layout.layers[FC1], *classifier = &parent->layout.layers[CLASSIFIER];
     assert_same(weight_of(wide, FC1), weight_of(parent, FC1), fc->outputs * fc->inputs);
@@ -194,7 +195,7 @@ static void widen_noise_moves_only_the_new_copies(void **state)
     static const struct morph_options noisy = {MORPH_SPLIT_EQUAL, 0.01f, 0};
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(6, 0), again = stream;
-    struct action action = {ACTION_WIDEN, CONV2, NEW, 0, 0};
+    struct action action = {ACTION_WIDEN, CONV2, NEW, 0, 0, 0};
     struct weights *exact = apply(parent, action, &exact_equal, NULL, &stream);
     struct weights *moved = apply(parent, action, &noisy, NULL, &again);
     int64_t first = moved->layout.layers[CONV2].weight + OLD * ROW, end = first + (NEW - OLD) * ROW;
@@ -220,7 +221,7 @@ static void fresh_units_are_drawn_and_nobody_reads_them_yet(void **state)
     static const struct morph_options noisy = {MORPH_SPLIT_FRESH, 0.5f, 0.5f};
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(13, 0), again = stream;
-    struct action action = {ACTION_WIDEN, CONV2, NEW, 0, 0};
+    struct action action = {ACTION_WIDEN, CONV2, NEW, 0, 0, 0};
     struct weights *child = apply(parent, action, &fresh, NULL, &stream);
     struct weights *other = apply(parent, action, &noisy, NULL, &again);
     assert_same(child->values, other->values, child->layout.total);
@@ -255,7 +256,8 @@ static void deepening_inserts_the_identity(void **state)
 {
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(7, 0);
-    struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 5, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_DEEPEN, CONV2, 0, 5, 0, 0}, &exact_equal, NULL, &stream);
     const struct weights_layer *place = &child->layout.layers[CONV2 + 1];
     assert_int_equal(place->kernel, 5);
     for (int i = 0; i < 4 * 4 * 25; i++) {
@@ -263,7 +265,7 @@ static void deepening_inserts_the_identity(void **state)
         assert_true(weight_of(child, CONV2 + 1)[i] == (output == input && centre ? 1.0f : 0.0f));
     }
     weights_free(child);
-    child = apply(parent, (struct action){ACTION_DEEPEN, FC1, 0, 0, 0}, &exact_equal, NULL, &stream);
+    child = apply(parent, (struct action){ACTION_DEEPEN, FC1, 0, 0, 0, 0}, &exact_equal, NULL, &stream);
     for (int i = 0; i < 5 * 5; i++)
         assert_true(weight_of(child, FC1 + 1)[i] == (i / 5 == i % 5 ? 1.0f : 0.0f));
     weights_free(child);
@@ -281,7 +283,7 @@ static void deepening_takes_its_statistics_from_the_measurement(void **state)
     struct morph_measure measure = {measure_naively, &measuring};
     static const struct morph_options noisy = {MORPH_SPLIT_EQUAL, 0, 0.5f};
     for (int noise = 0; noise < 2; noise++) {
-        struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, CONV1, 0, 3, 0},
+        struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, CONV1, 0, 3, 0, 0},
                                       noise ? &noisy : &exact_equal, &measure, &stream);
         const struct weights_layer *place = &child->layout.layers[CONV1 + 1];
         const float *values = child->values;
@@ -319,7 +321,7 @@ static void deepen_noise_is_relative_to_the_identity(void **state)
     static const struct morph_options noisy = {MORPH_SPLIT_EQUAL, 0, 1e-3f};
     struct random_stream stream = test_stream(9, 0);
     struct weights *parent = random_weights("C(16,3,1) SM(2)", small_input, &stream);
-    struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, 0, 0, 3, 0}, &noisy, NULL, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_DEEPEN, 0, 0, 3, 0, 0}, &noisy, NULL, &stream);
     enum { COUNT = 16 * 16 * 9 };
     static double noise[COUNT];
     for (int i = 0; i < COUNT; i++) {
@@ -339,15 +341,18 @@ static void what_was_added_is_taken_out_again(void **state)
     static const char dense[] = "C(3,3,1) D(2,[2,3]) T(0.5) D(0,[2,2]) A(2,2) FC(5) SM(3)";
     static const int units[] = {3, 0, 4, 0, 5};
     for (int layer = 0; layer < 5; layer += 2)
-        assert_undone(plain, (struct action){ACTION_WIDEN, layer, 9, 0, 0},
-                      (struct action){ACTION_NARROW, layer, units[layer], 0, 0}, &fresh);
-    assert_undone(dense, (struct action){ACTION_WIDEN, 0, 5, 0, 0}, (struct action){ACTION_NARROW, 0, 3, 0, 0}, &fresh);
-    assert_undone(dense, (struct action){ACTION_WIDEN, 1, 4, 0, 0}, (struct action){ACTION_NARROW, 1, 2, 0, 0}, &fresh);
-    assert_undone(dense, (struct action){ACTION_WIDEN, 4, 7, 0, 0}, (struct action){ACTION_NARROW, 4, 2, 0, 0}, &fresh);
+        assert_undone(plain, (struct action){ACTION_WIDEN, layer, 9, 0, 0, 0},
+                      (struct action){ACTION_NARROW, layer, units[layer], 0, 0, 0}, &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 0, 5, 0, 0, 0}, (struct action){ACTION_NARROW, 0, 3, 0, 0, 0},
+                  &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 1, 4, 0, 0, 0}, (struct action){ACTION_NARROW, 1, 2, 0, 0, 0},
+                  &fresh);
+    assert_undone(dense, (struct action){ACTION_WIDEN, 4, 7, 0, 0, 0}, (struct action){ACTION_NARROW, 4, 2, 0, 0, 0},
+                  &fresh);
     for (int layer = 0; layer < 5; layer += 2)
-        assert_undone(plain, (struct action){ACTION_DEEPEN, layer, 0, layer < 4 ? 5 : 0, 0},
-                      (struct action){ACTION_REMOVE, layer + 1, 0, 0, 0}, &exact_equal);
-    assert_undone(plain, (struct action){ACTION_KERNEL, 2, 0, 7, 0}, (struct action){ACTION_KERNEL, 2, 0, 3, 0},
+        assert_undone(plain, (struct action){ACTION_DEEPEN, layer, 0, layer < 4 ? 5 : 0, 0, 0},
+                      (struct action){ACTION_REMOVE, layer + 1, 0, 0, 0, 0}, &exact_equal);
+    assert_undone(plain, (struct action){ACTION_KERNEL, 2, 0, 7, 0, 0}, (struct action){ACTION_KERNEL, 2, 0, 3, 0, 0},
                   &exact_equal);
 }
 
@@ -365,7 +370,8 @@ static void narrowing_keeps_what_is_said_and_read(void **state)
     for (int output = 0; output < 5; output++)
         for (int64_t i = 0; i < block; i++)
             parent->values[fc1->weight + output * fc1->inputs + 3 * block + i] *= 1e-6f;
-    struct weights *child = apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0, 0}, &exact_equal, NULL, &stream);
     const struct weights_layer *place = &child->layout.layers[CONV2];
     assert_float_equal(child->values[place->gamma], 1, 0);
     assert_float_equal(child->values[place->gamma + 1], -2, 0);
@@ -382,7 +388,8 @@ static void a_diverged_network_is_narrowed_too(void **state)
     struct random_stream stream = test_stream(25, 0);
     for (int64_t i = 0; i < parent->layout.total; i += 2)
         parent->values[i] = i % 4 ? NAN : INFINITY;
-    struct weights *child = apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child =
+        apply(parent, (struct action){ACTION_NARROW, CONV2, 2, 0, 0, 0}, &exact_equal, NULL, &stream);
     assert_int_equal(child->layout.layers[CONV2].outputs, 2);
     weights_free(parent);
     weights_free(child);
@@ -396,7 +403,7 @@ static void a_lost_constant_goes_to_the_reader(void **state)
     struct random_stream stream = test_stream(22, 0);
     parent->values[fc1->gamma + 1] = 0;
     parent->values[fc1->beta + 1] = 1.5f;
-    struct weights *child = apply(parent, (struct action){ACTION_NARROW, FC1, 4, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, FC1, 4, 0, 0, 0}, &exact_equal, NULL, &stream);
     float *images = memory_new((size_t)image_size(parent), sizeof *images);
     fill_normal(images, image_size(parent), 0, 1, &stream);
     struct shape shape;
@@ -423,7 +430,7 @@ static void a_lost_mean_goes_to_the_next_bn(void **state)
     parent->values[conv1->gamma + 1] = -2;
     parent->values[conv1->beta + 1] = 0;
     parent->values[conv1->gamma] = 1e4f;
-    struct weights *child = apply(parent, (struct action){ACTION_NARROW, 0, 1, 0, 0}, &exact_equal, NULL, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_NARROW, 0, 1, 0, 0, 0}, &exact_equal, NULL, &stream);
     for (int output = 0; output < 3; output++) {
         double sum = 0;
         for (int i = 0; i < 9; i++)
@@ -440,7 +447,7 @@ static void a_smaller_kernel_takes_in_its_border(void **state)
 {
     struct random_stream stream = test_stream(24, 0);
     struct weights *parent = random_weights("C(2,5,1) A(6,6) SM(3)", small_input, &stream);
-    struct weights *child = apply(parent, (struct action){ACTION_KERNEL, 0, 0, 3, 0}, &exact_equal, NULL, &stream);
+    struct weights *child = apply(parent, (struct action){ACTION_KERNEL, 0, 0, 3, 0, 0}, &exact_equal, NULL, &stream);
     const float *old = weight_of(parent, 0) + 25, *new = weight_of(child, 0) + 9;
     assert_float_equal(new[4], old[12], 0);
     assert_float_equal(new[0], (double)old[0] + (double)old[1] + (double)old[5] + (double)old[6], 1e-5);
@@ -453,7 +460,7 @@ static void one_stream_gives_one_child(void **state)
 {
     static const struct morph_options noisy = {MORPH_SPLIT_UNEQUAL, 0.01f, 0.01f};
     struct weights *parent = small_network();
-    struct action action = {ACTION_WIDEN, CONV2, 7, 0, 0};
+    struct action action = {ACTION_WIDEN, CONV2, 7, 0, 0, 0};
     struct random_stream stream = test_stream(10, 0), again = stream, other = test_stream(10, 1);
     struct weights *first = apply(parent, action, &noisy, NULL, &stream);
     struct weights *second = apply(parent, action, &noisy, NULL, &again);
@@ -469,9 +476,11 @@ static void one_stream_gives_one_child(void **state)
 static void impossible_actions_are_refused(void **state)
 {
     static const struct action wrong[] = {
-        {ACTION_WIDEN, POOL1, 8, 0, 0},  {ACTION_WIDEN, CLASSIFIER, 8, 0, 0},     {ACTION_WIDEN, CONV1, 3, 0, 0},
-        {ACTION_WIDEN, CONV1, 2, 0, 0},  {ACTION_WIDEN, CLASSIFIER + 1, 8, 0, 0}, {ACTION_WIDEN, -1, 8, 0, 0},
-        {ACTION_DEEPEN, POOL1, 0, 3, 0}, {ACTION_DEEPEN, CLASSIFIER, 0, 0, 0},    {ACTION_DEEPEN, CONV1, 0, 2, 0},
+        {ACTION_WIDEN, POOL1, 8, 0, 0, 0},          {ACTION_WIDEN, CLASSIFIER, 8, 0, 0, 0},
+        {ACTION_WIDEN, CONV1, 3, 0, 0, 0},          {ACTION_WIDEN, CONV1, 2, 0, 0, 0},
+        {ACTION_WIDEN, CLASSIFIER + 1, 8, 0, 0, 0}, {ACTION_WIDEN, -1, 8, 0, 0, 0},
+        {ACTION_DEEPEN, POOL1, 0, 3, 0, 0},         {ACTION_DEEPEN, CLASSIFIER, 0, 0, 0, 0},
+        {ACTION_DEEPEN, CONV1, 0, 2, 0, 0},
     };
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(11, 0);
@@ -505,7 +514,7 @@ static void a_failed_measurement_gives_no_child(void **state)
     static const char *const texts[] = {"no memory", "conv3"};
     struct weights *parent = small_network();
     struct random_stream stream = test_stream(12, 0);
-    struct action action = {ACTION_DEEPEN, CONV2, 0, 3, 0};
+    struct action action = {ACTION_DEEPEN, CONV2, 0, 3, 0, 0};
     for (size_t i = 0; i < COUNT_OF(measures); i++) {
         struct weights *child = parent;
         struct error error = {""};

@@ -402,7 +402,7 @@ static bool runs_all(const struct backend *backend, const char *text)
     struct plan *plan = lower(text, input, &dropping);
     bool all = true;
     for (int i = 0; i < plan->op_count; i++)
-        all = all && backend->forward[plan->ops[i].kind];
+        all = all && backend->forward[plan->ops[i].kind] && (backend->hard_swish || !plan->ops[i].hard_swish);
     free(plan);
     return all;
 }
@@ -440,6 +440,12 @@ static const struct {
     {"modern: gradient predicts the loss", gradient_predicts_the_loss, modern},
     {"modern: evaluation counts", evaluation_counts, modern},
     {"modern: arena is planned", arena_is_planned, modern},
+    {"gated: modes and batches agree", modes_and_batches_agree, gated},
+    {"gated: training agrees with the reference", training_agrees_with_the_reference, gated},
+    {"gated: gradient moves nothing", gradient_moves_nothing, gated},
+    {"gated: gradient predicts the loss", gradient_predicts_the_loss, gated},
+    {"gated: evaluation counts", evaluation_counts, gated},
+    {"gated: arena is planned", arena_is_planned, gated},
     {"measure is exact", measure_is_exact, NULL},
     {"measure draws by name", measure_draws_by_name, NULL},
     {"too large fails alone", too_large_fails_alone, NULL},

@@ -174,6 +174,31 @@ static void lowering_adds_in_the_convolution(void **state)
     free(plan);
 }
 
+/* se is an operation between the layer's last two convolutions; a hard-swish is in the operation, and no pool joins it.
+ */
+static void lowering_gates_channels(void **state)
+{
+    static const enum op_kind kinds[] = {
+        OP_CONV_BN_RELU,   OP_CONV_BN_RELU, OP_DEPTHWISE_BN_RELU, OP_SQUEEZE_EXCITE, OP_CONV_BN_ADD, OP_CONV_BN_RELU,
+        OP_SQUEEZE_EXCITE, OP_CONV_BN_ADD,  OP_DEPTHWISE_BN_RELU, OP_CONV_BN_RELU,   OP_POOL,        OP_CLASSIFIER};
+    struct plan *plan = lower("C(4,3,1) M(9,3,se,hs) R(5,3,se) S(3,3,1,hs) P(2,2) SM(5)", (struct shape){3, 8, 8},
+                              &(struct plan_options){0});
+    assert_int_equal(plan->op_count, COUNT_OF(kinds));
+    for (int i = 0; i < plan->op_count; i++) {
+        assert_int_equal(plan->ops[i].kind, kinds[i]);
+        assert_int_equal(plan->ops[i].hard_swish, i == 1 || i == 2 || i == 8 || i == 9);
+    }
+    const struct op *gates = &plan->ops[3], *small = &plan->ops[6];
+    assert_true(gates->channels == 9 && gates->weights.outputs == 2 && gates->excite.inputs == 2);
+    assert_true(gates->excite.outputs == 9 && gates->height == 8 && gates->needs_input_gradient[0]);
+    assert_true(small->channels == 5 && small->weights.outputs == 1 && plan->tensors[small->output].border == 1);
+    assert_int_equal(gates->weights.bias, gates->weights.weight + 18);
+    assert_int_equal(gates->excite.weight, gates->weights.bias + 2);
+    assert_int_equal(gates->excite.bias, gates->excite.weight + 18);
+    assert_int_equal(plan->ops[4].weights.weight, gates->excite.bias + 9);
+    free(plan);
+}
+
 /* Of the two that read the shortcut's tensor the addition writes the gradient, and the network adds the convolution's.
  */
 static void shortcut_gradients_add_up(void **state)
@@ -200,6 +225,7 @@ int main(void)
         cmocka_unit_test(lowering_concatenates_in_place),
         cmocka_unit_test(lowering_adds_dropout_to_dense_layers),
         cmocka_unit_test(lowering_adds_in_the_convolution),
+        cmocka_unit_test(lowering_gates_channels),
         cmocka_unit_test(shortcut_gradients_add_up),
     };
     return cmocka_run_group_tests_name("lowering", tests, NULL, NULL);

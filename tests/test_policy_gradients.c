@@ -184,10 +184,13 @@ static void shake(struct controller *controller)
     }
 }
 
-static void sample_decisions(struct decisions_case *c, bool dense, int wider, int deeper, double bonus)
+/* Plain, dense, and modern with each combination of features. */
+enum networks { PLAIN, DENSE, GATED, NETWORKS };
+
+static void sample_decisions(struct decisions_case *c, enum networks networks, int wider, int deeper, double bonus)
 {
-    struct policy_options options = {.space = space_find("small"),
-                                     .dense = dense,
+    struct policy_options options = {.space = space_find(networks == GATED ? "modern" : "small"),
+                                     .dense = networks == DENSE,
                                      .input = {3, 32, 32},
                                      .wider_decisions = wider,
                                      .deeper_decisions = deeper};
@@ -197,7 +200,10 @@ static void sample_decisions(struct decisions_case *c, bool dense, int wider, in
     *c = (struct decisions_case){.controller = controller_new(options.space, options.dense, 7), .bonus = bonus};
     c->decisions = calloc(DECISIONS_MAX, sizeof *c->decisions);
     shake(c->controller);
-    (dense ? space_start_dense : space_start)(options.space, options.input, 10, &start);
+    (networks == DENSE ? space_start_dense : space_start)(options.space, options.input, 10, &start);
+    if (networks == GATED)
+        assert_int_equal(
+            arch_parse(&start, "C(8,3,1) M(24,3,se) S(8,3,2,hs) M(24,3,se,hs) M(24,3) A(16,16) SM(10)", NULL), 0);
     struct chooser chooser = controller_chooser(c->controller);
     for (int network = 0; network < 2; network++) {
         decisions_sample(&options, &chooser, &start, &stream, &proposal);
@@ -209,9 +215,9 @@ static void sample_decisions(struct decisions_case *c, bool dense, int wider, in
 
 static void check_case(int wider, int deeper, double bonus)
 {
-    for (int dense = 0; dense < 2; dense++) {
+    for (int networks = 0; networks < NETWORKS; networks++) {
         struct decisions_case c;
-        sample_decisions(&c, dense, wider, deeper, bonus);
+        sample_decisions(&c, (enum networks)networks, wider, deeper, bonus);
         check_decisions(&c);
         controller_free(c.controller);
         free(c.decisions);
@@ -244,7 +250,7 @@ static void test_person(void **unused)
     struct arch start;
     struct proposal proposal = {0};
     struct error error;
-    sample_decisions(&c, false, 2, 2, 0.1);
+    sample_decisions(&c, PLAIN, 2, 2, 0.1);
     space_start(options.space, options.input, 10, &start);
     for (int i = 0; i < 4; i++)
         assert_int_equal(proposal_add_text(&start, options.space, actions[i], &proposal, &error), 0);
@@ -257,14 +263,41 @@ static void test_person(void **unused)
     free(c.decisions);
 }
 
+/* A state that was written before there were features: they are zero, and everything else is as it was. */
+static void test_features_may_be_missing(void **unused)
+{
+    const struct space *space = space_find("modern");
+    struct controller *old = controller_new(space, false, 7), *new = controller_new(space, false, 8);
+    struct error error;
+    void *bytes;
+    size_t length;
+    int count = old->parameters.count;
+    shake(old);
+    for (int i = 0; i < count; i++) /* a file holds what float32 holds */
+        for (size_t j = 0; j < size_of(&old->parameters.items[i]); j++)
+            old->parameters.items[i].values[j] = (double)(float)old->parameters.items[i].values[j];
+    old->parameters.count--;
+    parameters_encode(&old->parameters, (double[]){3}, 1, &bytes, &length);
+    old->parameters.count++;
+    double number;
+    assert_int_equal(parameters_decode(&new->parameters, &number, 1, bytes, length, &error), 0);
+    assert_true(number == 3);
+    for (int i = 0; i < count; i++)
+        for (size_t j = 0; j < size_of(&old->parameters.items[i]); j++)
+            assert_true(new->parameters.items[i].values[j] == (i + 1 < count ? old->parameters.items[i].values[j] : 0));
+    assert_string_equal(old->parameters.items[count - 1].name, "encoder.features");
+    assert_int_equal(parameters_decode(&new->parameters, &number, 1, bytes, length - 1, &error), -1);
+    free(bytes);
+    controller_free(old);
+    controller_free(new);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lstm),
-        cmocka_unit_test(test_wider_actor),
-        cmocka_unit_test(test_deeper_actor),
-        cmocka_unit_test(test_episode),
-        cmocka_unit_test(test_person),
+        cmocka_unit_test(test_lstm),         cmocka_unit_test(test_wider_actor),
+        cmocka_unit_test(test_deeper_actor), cmocka_unit_test(test_episode),
+        cmocka_unit_test(test_person),       cmocka_unit_test(test_features_may_be_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-const char *const torch_fixtures[TORCH_FIXTURES] = {"odd", "stride", "deep", "dense", "blocks", "residual"};
+const char *const torch_fixtures[TORCH_FIXTURES] = {"odd", "stride", "deep", "dense", "blocks", "residual", "gated"};
 
 /* The text after `key` on its line in the header. */
 static const char *value_of(const struct fixture *fixture, const char *key)

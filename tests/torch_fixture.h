@@ -19,7 +19,7 @@ struct fixture {
 };
 
 /* The names of all. */
-enum { TORCH_FIXTURES = 6 };
+enum { TORCH_FIXTURES = 7 };
 extern const char *const torch_fixtures[TORCH_FIXTURES];
 
 /* Fails the test when it can't be read. */

@@ -106,6 +106,7 @@ static void draw_layer(const struct layer_chart *chart, int layer, int largest, 
         snprintf(was, sizeof was, "was %d", chart->edge.before[layer]);
     else if (chart->edge.change[layer] == LAYER_CHANGE_NEW)
         snprintf(was, sizeof was, "new");
+    layer_chart_features(at, was, sizeof was);
     canvas_text(canvas, area, 2, y, style, "%s", name);
     canvas_text(canvas, area, 14, y, STYLE_DIM, "%s", kernel);
     canvas_text(canvas, area, 20, y, STYLE_DIM, "%s", map);
@@ -152,8 +153,7 @@ static void draw_health(const struct session_node *node, int layer, struct canva
         enum health_measure measure = (enum health_measure)i;
         char text[TEXT_SHORT];
         canvas_text(canvas, area, x, y, layer < 0 ? STYLE_DIM : health_style(node, layer, measure), "%*s",
-                    measures[i].width,
-                    layer < 0 ? measures[i].heading : node_health_text(text, node, layer, measure));
+                    measures[i].width, layer < 0 ? measures[i].heading : node_health_text(text, node, layer, measure));
         x += measures[i].width;
     }
 }
@@ -204,7 +204,8 @@ static int draw_layers(const struct layer_chart *chart, const struct session_nod
                        struct area area, int y, int end)
 {
     struct area left = area_part(area, 0, 0, area.width - health_width(node, area.width), area.height);
-    int largest = layer_chart_widest(chart), count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX, skipped = 0;
+    int largest = layer_chart_widest(chart), count = chart->arch.layer_count, distance = 2 * ARCH_LAYERS_MAX,
+        skipped = 0;
     if (!chart->readable)
         return y;
     while (distance > 0 && lines_within(chart, distance) > end - y)
@@ -265,7 +266,8 @@ static void draw_epochs(const struct session_node *node, struct canvas *canvas, 
 }
 
 /* Draw everything about a network. */
-static void draw_one(const struct model *model, const struct session_node *node, struct canvas *canvas, struct area area)
+static void draw_one(const struct model *model, const struct session_node *node, struct canvas *canvas,
+                     struct area area)
 {
     struct layer_chart chart;
     layer_chart_read(model, node, &chart);

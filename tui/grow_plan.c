@@ -64,7 +64,7 @@ struct grow_place grow_plan_place(const struct grow_plan *plan)
             layer -= layer > action->layer;
         else if (action->kind == ACTION_REMOVE)
             layer += layer >= action->layer;
-        else if (layer == action->layer)
+        else if (layer == action->layer && action->kind != ACTION_SQUEEZE)
             *(action->kind == ACTION_KERNEL ? &place.kernel : &place.width) = i;
     }
     if (place.inserted >= 0)
@@ -234,6 +234,21 @@ int grow_plan_insert(struct grow_plan *plan, struct error *error)
         return -1;
     edited.cursor++;
     return keep(plan, &edited, error);
+}
+
+int grow_plan_squeeze(struct grow_plan *plan, struct error *error)
+{
+    struct grow_plan edited = *plan;
+    return add(&edited, (struct action){.kind = ACTION_SQUEEZE, .layer = plan->cursor}, error) ||
+                   keep(plan, &edited, error)
+               ? -1
+               : 0;
+}
+
+bool grow_plan_can_squeeze(const struct grow_plan *plan)
+{
+    const struct layer *layer = &plan->arch.layers[plan->cursor];
+    return layer_traits(layer)->features & ~layer->features & LAYER_SQUEEZE;
 }
 
 /* An inserted layer goes with its insertion, unless other layers were changed since. */

@@ -1,9 +1,9 @@
 /*
  * grow_plan.h - the actions that a person puts together for one child: a list that is edited layer by layer.
  *
- * The cursor is on a layer of the network that the actions lead to. To change a layer that an action has changed already
- * changes that action; so a layer never has two actions of a kind. A change that can't be applied leaves the plan as it was.
- * Pure: no drawing, no session. One thread a plan.
+ * The cursor is on a layer of the network that the actions lead to. To change a layer that an action has changed
+ * already changes that action; so a layer never has two actions of a kind. A change that can't be applied leaves the
+ * plan as it was. Pure: no drawing, no session. One thread a plan.
  */
 #ifndef ESPALIER_TUI_GROW_PLAN_H
 #define ESPALIER_TUI_GROW_PLAN_H
@@ -43,6 +43,9 @@ int grow_plan_step_kernel(struct grow_plan *plan, int direction, struct error *e
 /* A new layer behind the one at the cursor, which goes there.  Take the layer at the cursor out. */
 int grow_plan_insert(struct grow_plan *plan, struct error *error);
 int grow_plan_remove(struct grow_plan *plan, struct error *error);
+/* Insert squeeze-and-excitation into the layer at the cursor; whether that is possible. */
+int grow_plan_squeeze(struct grow_plan *plan, struct error *error);
+bool grow_plan_can_squeeze(const struct grow_plan *plan);
 /* Take the last action off.  False: there is none. */
 bool grow_plan_take_off(struct grow_plan *plan);
 

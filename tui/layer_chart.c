@@ -55,6 +55,16 @@ void layer_chart_kernel(const struct layer *layer, char text[24])
         snprintf(text, 24, "%d×%d", layer->kernel, layer->kernel);
 }
 
+void layer_chart_features(const struct layer *layer, char *text, size_t size)
+{
+    const char *word;
+    for (int i = 0, feature; (word = layer_feature_word(i, &feature)); i++) {
+        size_t length = strlen(text);
+        if (layer->features & feature)
+            snprintf(text + length, size - length, "%s%s", length ? " " : "", word);
+    }
+}
+
 enum style layer_change_style(enum layer_change change)
 {
     static const enum style styles[] = {[LAYER_CHANGE_NONE] = STYLE_CURVE_A,
@@ -165,10 +175,10 @@ int layer_chart_draw(const struct layer_chart *chart, struct canvas *canvas, str
             canvas_glyph(canvas, area, i * width, height - 1, L'▲', STYLE_SELECTED);
         if (labels)
             canvas_text(canvas, area_part(area, i * width, height, width, 1), is_gap(layer) ? (width - 1) / 2 : 0, 0,
-                        i + 1 == chart->cursor ? STYLE_SELECTED
-                        : is_gap(layer)        ? STYLE_DIM
+                        i + 1 == chart->cursor  ? STYLE_SELECTED
+                        : is_gap(layer)         ? STYLE_DIM
                         : chart->edge.change[i] ? layer_change_style(chart->edge.change[i])
-                                               : STYLE_NORMAL,
+                                                : STYLE_NORMAL,
                         "%s", text);
     }
     return height + (labels || line);

@@ -12,7 +12,7 @@ struct layer_chart {
     struct arch arch;
     struct shape input, shapes[ARCH_LAYERS_MAX];
     struct lineage edge; /* what its last actions changed */
-    int cursor; /* a layer that is marked, from 1; 0: none */
+    int cursor;          /* a layer that is marked, from 1; 0: none */
 };
 
 void layer_chart_read(const struct model *model, const struct session_node *node, struct layer_chart *chart);
@@ -27,6 +27,8 @@ bool layer_chart_line(const struct layer_chart *chart, struct canvas *canvas, st
 int layer_chart_widest(const struct layer_chart *chart);
 /* "3×3", "3×3/2"; "" of a layer without a kernel. */
 void layer_chart_kernel(const struct layer *layer, char text[24]);
+/* Add the words of its features ("se hs") to a text in a buffer of `size`. */
+void layer_chart_features(const struct layer *layer, char *text, size_t size);
 enum style layer_change_style(enum layer_change change);
 
 #endif

@@ -77,15 +77,15 @@ static void draw_time(struct canvas *canvas, struct area inside, int row, const 
 }
 
 /* In the last two lines, over what stands there when the dialog is low. */
-static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, bool most)
+static void draw_keys(const struct model *model, struct canvas *canvas, struct area inside, bool most, bool squeeze)
 {
     struct area lines = area_part(inside, 0, inside.height - 2, inside.width, 2);
     bool preview = model->mode == MODE_REPLAY;
     canvas_fill(canvas, lines, ' ', STYLE_DIALOG);
     canvas_text(canvas, lines, 1, 0, STYLE_KEY, "%s←→ layer   ↑↓ value   0-9 type a width%s",
                 preview ? "" : "Enter queue   ", most ? "   m most" : "");
-    canvas_text(canvas, lines, 1, 1, STYLE_KEY, "i insert   x remove   [ ] kernel   u take off   Escape %s",
-                preview ? "close" : "cancel");
+    canvas_text(canvas, lines, 1, 1, STYLE_KEY, "i insert   x remove   [ ] kernel   %su take off   Escape %s",
+                squeeze ? "s se   " : "", preview ? "close" : "cancel");
 }
 
 static const char *does(const struct action *action)
@@ -94,7 +94,8 @@ static const char *does(const struct action *action)
                                                     [ACTION_DEEPEN] = "Deepen",
                                                     [ACTION_NARROW] = "Narrow",
                                                     [ACTION_REMOVE] = "Remove a layer of",
-                                                    [ACTION_KERNEL] = "Change a kernel of"};
+                                                    [ACTION_KERNEL] = "Change a kernel of",
+                                                    [ACTION_SQUEEZE] = "Squeeze-and-excitation in"};
     return words[action->kind];
 }
 
@@ -131,7 +132,10 @@ static void draw_layer(const struct grow_plan *plan, struct canvas *canvas, stru
                                        layer->units)
                          : canvas_text(canvas, inside, VALUE, 0, STYLE_NORMAL, "width  %d", layer->units);
     if (place.kernel >= 0)
-        canvas_text(canvas, inside, x + 3, 0, STYLE_NORMAL, "kernel  %d → [ %d ]", place.before.kernel, layer->kernel);
+        x = canvas_text(canvas, inside, x + 3, 0, STYLE_NORMAL, "kernel  %d → [ %d ]", place.before.kernel,
+                        layer->kernel);
+    if (layer->features & LAYER_SQUEEZE)
+        canvas_text(canvas, inside, x + 3, 0, STYLE_NORMAL, "se");
 }
 
 static void draw_chart(struct grow *grow, struct canvas *canvas, struct area area)
@@ -232,7 +236,8 @@ static void draw_grow(struct overlay *overlay, const struct model *model, struct
     draw_actions(&grow->plan, canvas, inside, chart ? chart + 3 : 1);
     draw_price(&grow->plan, node, model, canvas,
                area_part(inside, 0, chart ? chart + 4 : 2, inside.width, inside.height));
-    draw_keys(model, canvas, inside, grow_plan_refusal(&grow->plan, &error) && grow_plan_most(&grow->plan));
+    draw_keys(model, canvas, inside, grow_plan_refusal(&grow->plan, &error) && grow_plan_most(&grow->plan),
+              grow_plan_can_squeeze(&grow->plan));
 }
 
 /* --- keys --- */
@@ -308,6 +313,8 @@ static int edit(struct grow *grow, int key, struct error *error)
         return grow_plan_insert(plan, error);
     case 'x':
         return grow_plan_remove(plan, error);
+    case 's':
+        return grow_plan_squeeze(plan, error);
     case 'm':
         grow_plan_use_most(plan);
         return 0;

@@ -21,7 +21,7 @@ static const struct kind_traits {
 } traits_of[ACTION_KINDS] = {
     [ACTION_WIDEN] = {"widen", NUMBER_WIDTH},    [ACTION_DEEPEN] = {"deepen", NUMBER_KERNEL},
     [ACTION_NARROW] = {"narrow", NUMBER_WIDTH},  [ACTION_REMOVE] = {"remove", NUMBER_NONE},
-    [ACTION_KERNEL] = {"kernel", NUMBER_KERNEL},
+    [ACTION_KERNEL] = {"kernel", NUMBER_KERNEL}, [ACTION_SQUEEZE] = {"squeeze", NUMBER_NONE},
 };
 
 const char *action_kind_word(enum action_kind kind)
@@ -52,6 +52,7 @@ static bool parse_block(const char *text, struct action *action)
     action->block = block.kind;
     action->units = block.units;
     action->kernel = block.kernel;
+    action->features = block.features;
     return true;
 }
 
@@ -64,7 +65,8 @@ static int parse_number(const struct arch *arch, const char *name, const char *t
     int most = width ? ARCH_UNITS_MAX : ARCH_KERNEL_MAX;
     int64_t number;
     if (traits->number == NUMBER_NONE)
-        return error_set(error, "a removal takes no number; write %s:%s", traits->word, name);
+        return error_set(error, "%s takes no number; write %s:%s",
+                         action->kind == ACTION_REMOVE ? "a removal" : "squeeze-and-excitation", traits->word, name);
     if (action->kind == ACTION_DEEPEN && parse_block(text, action))
         return 0;
     if (action->kind == ACTION_DEEPEN && isalpha((unsigned char)*text) && strchr(text, '('))
@@ -94,14 +96,15 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
     int kind = action_kind_of(words[0]);
     *action = (struct action){0};
     if (kind < 0)
-        return error_set(error, "\"%s\" is not a kind of action; use widen, deepen, narrow, remove or kernel",
+        return error_set(error, "\"%s\" is not a kind of action; use widen, deepen, narrow, remove, kernel or squeeze",
                          words[0]);
     action->kind = (enum action_kind)kind;
     if (!words[1])
         return error_set(error, "the layer is missing; write for example %s:conv1", words[0]);
     action->layer = layer_find(arch, words[1]);
     if (action->layer < 0)
-        return error_set(error, "there is no layer \"%s\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …",
+        return error_set(error,
+                         "there is no layer \"%s\"; layers are named conv1, conv2, …, dense1, …, mobile1, …, fc1, …",
                          words[1]);
     const struct layer *layer = &arch->layers[action->layer];
     if (words[2] && layer_grows(layer) && parse_number(arch, words[1], words[2], action, error))
@@ -110,6 +113,8 @@ static int parse_words(const struct arch *arch, char *const words[3], struct act
         parse_block(words[2], action);
     if (action->kind == ACTION_DEEPEN && !action->block && layer_traits(layer)->modern)
         action->block = LAYER_MOBILE;
+    if (action->block && !action->units)
+        action->features = layer->features;
     return check_layer(layer, words[1], action, error);
 }
 
@@ -124,9 +129,16 @@ int action_parse(const struct arch *arch, const char *text, struct action *actio
     return result ? error_prefix(error, "action \"%.80s\"", text) : 0;
 }
 
+static struct layer block_of(const struct action *action)
+{
+    return (struct layer){
+        .kind = action->block, .units = action->units, .kernel = action->kernel, .features = action->features};
+}
+
 static void print_block(const struct action *action, struct text *text)
 {
-    layer_print(&(struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel}, text);
+    struct layer block = block_of(action);
+    layer_print(&block, text);
 }
 
 void action_print(const struct arch *arch, const struct action *action, struct text *text)
@@ -167,6 +179,9 @@ void action_show(const struct arch *arch, const struct action *action, bool unic
             text_add(text, " +%d%s%d", action->kernel, times, action->kernel);
         else
             text_add(text, " +%s", layer_traits(layer)->name);
+        break;
+    case ACTION_SQUEEZE:
+        text_add(text, " +se");
         break;
     case ACTION_REMOVE:
     case ACTION_KINDS:
@@ -249,6 +264,15 @@ static int check_block(const struct arch *arch, const struct action *action, con
     return 0;
 }
 
+static int check_squeeze(const struct layer *layer, const char *name, struct error *error)
+{
+    if (!(layer_traits(layer)->features & LAYER_SQUEEZE))
+        return error_set(error, "%s can't have squeeze-and-excitation; only R, M and S can", name);
+    if (layer->features & LAYER_SQUEEZE)
+        return error_set(error, "%s has squeeze-and-excitation already; choose another layer", name);
+    return 0;
+}
+
 static int check(const struct arch *arch, const struct action *action, struct error *error)
 {
     if (action->layer < 0 || action->layer >= arch->layer_count)
@@ -273,6 +297,8 @@ static int check(const struct arch *arch, const struct action *action, struct er
         return check_removal(arch, action->layer, name, error);
     case ACTION_KERNEL:
         return check_kernel(layer, action, name, error);
+    case ACTION_SQUEEZE:
+        return check_squeeze(layer, name, error);
     case ACTION_KINDS:
         break;
     }
@@ -287,7 +313,7 @@ static void insert(struct arch *arch, const struct action *action)
     memmove(at + 2, at + 1, (size_t)(arch->layer_count - action->layer - 1) * sizeof *at);
     at[1] = at[0]; /* the same filters, units or growth rate */
     if (action->block)
-        at[1] = (struct layer){.kind = action->block, .units = action->units, .kernel = action->kernel};
+        at[1] = block_of(action);
     else if (layer_traits(at)->has_kernel) {
         at[1].kernel = action->kernel;
         at[1].stride = 1;
@@ -323,6 +349,9 @@ int action_apply(const struct arch *parent, const struct action *action, struct 
     case ACTION_KERNEL:
         child->layers[action->layer].kernel = action->kernel;
         break;
+    case ACTION_SQUEEZE:
+        child->layers[action->layer].features |= LAYER_SQUEEZE;
+        break;
     case ACTION_KINDS:
         break;
     }
@@ -331,6 +360,6 @@ int action_apply(const struct arch *parent, const struct action *action, struct 
 
 bool action_is_exact(const struct arch *parent, const struct action *action)
 {
-    return action->kind == ACTION_WIDEN || action->kind == ACTION_DEEPEN ||
+    return action->kind == ACTION_WIDEN || action->kind == ACTION_DEEPEN || action->kind == ACTION_SQUEEZE ||
            (action->kind == ACTION_KERNEL && action->kernel > parent->layers[action->layer].kernel);
 }

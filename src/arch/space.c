@@ -103,6 +103,7 @@ struct action space_deepen(const struct space *space, const struct arch *arch, i
     if (modern || layer_traits(at)->modern) {
         action.block = LAYER_MOBILE;
         action.units = hidden_channels(space, arch, layer);
+        action.features = at->features;
     }
     if (action.block || layer_traits(at)->has_kernel)
         action.kernel = kernel;
@@ -139,6 +140,7 @@ int space_complete(const struct space *space, const struct arch *arch, struct ac
         return error_set(error, "%s has kernel %d already, the largest of the %s space; name a kernel", name,
                          layer->kernel, space->name);
     case ACTION_REMOVE:
+    case ACTION_SQUEEZE:
     case ACTION_KINDS:
         break;
     }

@@ -33,7 +33,8 @@ int space_narrower(const struct space *space, const struct layer *layer);
 /* The next candidate kernel above the layer's, or 0 when there is none (also for layers without a kernel). */
 int space_larger_kernel(const struct space *space, const struct layer *layer);
 /* The action that inserts a layer behind `layer` with this kernel, which layers without a kernel ignore.  In a modern
-   space an M, which has about three times the channels that it reads; else a layer like the one before. */
+   space an M, which has about three times the channels that it reads, and the features of the block before it; else a
+   layer like the one before. */
 struct action space_deepen(const struct space *space, const struct arch *arch, int layer, int kernel);
 /* Fill in a width or kernel left out of an action's text: the next wider or narrower, a new layer's kernel 3, a larger
    kernel. */

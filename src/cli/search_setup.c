@@ -47,7 +47,8 @@ static void open_test(struct search_setup *setup, const struct data_spec *spec)
 static int check_device(const struct device *device, const struct search_options *options, struct error *error)
 {
     const struct backend *backend = device_backend(device, options->precision, error);
-    if (backend && options->space == SPACE_MODERN && !backend->forward[OP_DEPTHWISE_BN_RELU])
+    if (backend && options->space == SPACE_MODERN &&
+        !(backend->forward[OP_DEPTHWISE_BN_RELU] && backend->forward[OP_SQUEEZE_EXCITE]))
         return error_set(error,
                          "%s: a GPU can't train residual and separable layers (--space modern) yet; use "
                          "--devices cpu",
@@ -201,8 +202,7 @@ static int measure_speed(struct search_setup *setup, const struct search_options
     static const struct arch_limits limits = {.flops = 2500000};
     struct arch arch;
     double seconds;
-    if (arch_template(setup->images.shape, setup->images.classes, options->space == SPACE_MODERN, &limits, &arch,
-                      NULL))
+    if (arch_template(setup->images.shape, setup->images.classes, options->space == SPACE_MODERN, &limits, &arch, NULL))
         options_start(options, setup->images.shape, setup->images.classes, &arch);
     if (training_cost_time(&arch, setup, options, &seconds, error))
         return -1;

@@ -35,7 +35,9 @@ static const char *change_of(const struct layer *old, const struct layer *new)
 {
     if (old->units != new->units)
         return old->units < new->units ? "W" : "N";
-    return old->kernel != new->kernel ? "K" : "";
+    if (old->kernel != new->kernel)
+        return "K";
+    return old->features != new->features ? "S" : "";
 }
 
 /* The text of each layer. */

@@ -1,5 +1,6 @@
 /*
- * copy.c - layers copied as they are: the transformations that take a layer out, or give it another kernel.
+ * copy.c - layers copied as they are: the transformations that take a layer out, give it another kernel, or
+ * squeeze-and-excitation.
  *
  * A larger kernel is the old one in the middle of zeros.  Padding is half the kernel, so that the middle stays where it
  * was and the layer computes what it did.  A smaller kernel adds each weight of the border that goes to the nearest one
@@ -35,6 +36,8 @@ void morph_copy_layer(const struct weights *from, int from_layer, struct weights
     for (int p = 0; p < WEIGHTS_PARTS; p++) {
         const struct weights_layer *source = &from->layout.parts[p][from_layer];
         const struct weights_layer *target = &to->layout.parts[p][to_layer];
+        if (!source->outputs)
+            continue;
         ASSERT(source->inputs == target->inputs && source->outputs == target->outputs);
         const int64_t pairs[][2] = {{source->bias, target->bias},
                                     {source->gamma, target->gamma},
@@ -60,4 +63,14 @@ void morph_resize_kernel(const struct weights *parent, struct weights *child)
 {
     for (int i = 0; i < child->arch.layer_count; i++)
         morph_copy_layer(parent, i, child, i);
+}
+
+/* The first linear layer is that of a network from scratch; training moves the second one at once, and then the first.
+ */
+void morph_squeeze(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child)
+{
+    const struct weights_layer *place = &child->layout.parts[WEIGHTS_SQUEEZE][layer];
+    for (int i = 0; i < child->arch.layer_count; i++)
+        morph_copy_layer(parent, i, child, i);
+    morph_add_noise(child->values + place->weight, morph_weight_count(place), weights_fresh_deviation(place), stream);
 }

@@ -9,7 +9,7 @@
  * The output of a dense layer or a transition has not been through a BN.  Its readers begin with one, and that gamma
  * counts.  Each residual block adds to the channels that it reads: the squares of the gammas of all blocks add up, and
  * so do those of all readers.  A depthwise convolution between a unit and its reader has a BN of its own, whose gamma
- * is a factor.
+ * is a factor.  A gate counts as 1; of the squeezed values behind the gates the weights by which gates read them count.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -92,7 +92,9 @@ static void find_importance(const struct weights *weights, int layer, enum weigh
     for (int i = 0; i < count; i++)
         scale[i] = 1;
     scale_by(weights, at, 0, count, scale, scale);
-    if (part == WEIGHTS_BOTTLENECK && layer_traits(&weights->arch.layers[layer])->modern) {
+    if (part == WEIGHTS_SQUEEZE) {
+        add_read(weights, &weights->layout.parts[WEIGHTS_EXCITE][layer], count, 0, count, scale, NULL, importance);
+    } else if (part == WEIGHTS_BOTTLENECK && layer_traits(&weights->arch.layers[layer])->modern) {
         scale_by(weights, &weights->layout.parts[WEIGHTS_DEPTHWISE][layer], 0, count, scale, scale);
         add_read(weights, &weights->layout.layers[layer], count, 0, count, scale, NULL, importance);
     } else if (part == WEIGHTS_BOTTLENECK) {

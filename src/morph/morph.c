@@ -67,6 +67,9 @@ int morph_apply(const struct weights *parent, const struct action *action, const
     case ACTION_KERNEL:
         morph_resize_kernel(parent, grown);
         break;
+    case ACTION_SQUEEZE:
+        morph_squeeze(parent, action->layer, stream, grown);
+        break;
     case ACTION_KINDS:
         BUG("an action's kind");
     }

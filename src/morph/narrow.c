@@ -11,6 +11,9 @@
  * and 86 and 81 % by FC (81 and 80 %), of 88 %.  Units at random instead of the least important: 19, 38 and 44 %
  * without the means.
  *
+ * Behind a hard-swish the mean is a sum over the same normal distribution.  A gate that multiplies the unit counts as
+ * 1, and the average that the gates of its layer read of the unit goes into their bias.
+ *
  * A channel that residual blocks read and add to is lost to each of them and to what reads their sum.
  *
  * Behind a max pool the mean is larger than m; the estimate is better left at that: a factor of 1.6, as for four
@@ -33,11 +36,26 @@ static double mean_after_relu(double mean, double deviation)
     return mean * 0.5 * erfc(-z / sqrt(2)) + deviation * exp(-z * z / 2) / root_two_pi;
 }
 
-/* The mean of a unit behind the BN and ReLU of a part. */
+/* The same for a hard-swish: a sum over the middles of narrow strips, four deviations to each side. */
+static double mean_after_hard_swish(double mean, double deviation)
+{
+    enum { STRIPS = 200 };
+    double sum = 0, weights = 0;
+    for (int i = 0; i < STRIPS; i++) {
+        double z = 8 * (i + 0.5) / STRIPS - 4, weight = exp(-z * z / 2), x = mean + deviation * z;
+        sum += weight * x * fmin(fmax(x + 3, 0), 6) / 6;
+        weights += weight;
+    }
+    return sum / weights;
+}
+
+/* The mean of a unit behind the BN and activation of a part. */
 static double mean_of(const struct weights *parent, int layer, enum weights_part part, int unit)
 {
     const struct weights_layer *at = &parent->layout.parts[part][layer];
-    return mean_after_relu(parent->values[at->beta + unit], fabs((double)parent->values[at->gamma + unit]));
+    bool hard_swish = parent->arch.layers[layer].features & LAYER_HARD_SWISH;
+    return (hard_swish ? mean_after_hard_swish : mean_after_relu)(parent->values[at->beta + unit],
+                                                                  fabs((double)parent->values[at->gamma + unit]));
 }
 
 /* Move what a reader gets of this unit, of the `units` that it reads, on average into its bias or its running mean. */
@@ -58,12 +76,28 @@ static void fold(const struct weights *parent, int layer, enum weights_part part
     }
 }
 
+/* What the squeezed values that the child keeps of this layer's, if it has any, get of a unit. */
+static void fold_squeeze(const struct weights *parent, int layer, int unit, double mean, struct weights *child)
+{
+    const struct weights_layer *from = &parent->layout.parts[WEIGHTS_SQUEEZE][layer];
+    const struct weights_layer *to = &child->layout.parts[WEIGHTS_SQUEEZE][layer];
+    if (from->weight < 0)
+        return;
+    struct channels *kept = memory_new(1, sizeof *kept);
+    morph_most_important(parent, layer, WEIGHTS_SQUEEZE, to->outputs, kept);
+    for (int i = 0; i < to->outputs; i++)
+        child->values[to->bias + i] +=
+            (float)(mean * (double)parent->values[from->weight + (int64_t)kept->from[i] * from->inputs + unit]);
+    free(kept);
+}
+
 /* A hidden unit of R or M: the layer's last convolution reads it, behind the depthwise one if there is one. */
 static void fold_hidden(const struct weights *parent, int layer, int unit, struct weights *child)
 {
     bool depthwise = parent->layout.parts[WEIGHTS_DEPTHWISE][layer].weight >= 0;
     double mean = mean_of(parent, layer, depthwise ? WEIGHTS_DEPTHWISE : WEIGHTS_BOTTLENECK, unit);
     fold(parent, layer, WEIGHTS_MAIN, parent->layout.parts[WEIGHTS_BOTTLENECK][layer].outputs, unit, mean, child);
+    fold_squeeze(parent, layer, unit, mean, child);
 }
 
 /* Fold a unit of the layer's output into the layers that read it: the next one, past pools, and behind a residual block
@@ -84,6 +118,7 @@ static void fold_output(const struct weights *parent, int layer, int unit, struc
             bool depthwise = parent->layout.parts[WEIGHTS_DEPTHWISE][layer].weight >= 0;
             double read = depthwise ? mean_of(parent, layer, WEIGHTS_DEPTHWISE, unit) : mean;
             fold(parent, layer, WEIGHTS_MAIN, units, unit, read, child);
+            fold_squeeze(parent, layer, unit, read, child);
         }
     }
 }

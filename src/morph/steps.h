@@ -19,6 +19,10 @@ int morph_deepen(const struct weights *parent, int layer, const struct morph_opt
 /* An R or M behind `layer`, whose output is its input: the BN in front of its addition has gamma and beta 0. */
 void morph_insert_block(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child);
 
+/* The child has the parent's layers, and squeeze-and-excitation in one whose gates are 1: its second linear layer is 0.
+ */
+void morph_squeeze(const struct weights *parent, int layer, struct random_stream *stream, struct weights *child);
+
 void morph_narrow(const struct weights *parent, const struct action *action, const struct morph_options *options,
                   struct random_stream *stream, struct weights *child);
 /* The child has all layers of the parent but this one. */
@@ -26,7 +30,7 @@ void morph_remove(const struct weights *parent, int layer, struct weights *child
 /* The child has the parent's layers, with other kernels. */
 void morph_resize_kernel(const struct weights *parent, struct weights *child);
 
-/* All parts of a layer into one with the same inputs and outputs; the kernel may differ. */
+/* All parts of a layer into one with the same inputs and outputs, which may have more parts; the kernel may differ. */
 void morph_copy_layer(const struct weights *from, int from_layer, struct weights *to, int to_layer);
 /* Does a layer hand on the channels that it reads, its own behind them or added to them? */
 bool morph_hands_on(const struct weights *weights, int layer);

@@ -16,6 +16,15 @@
  * PyTorch; over a single value, which has no unbiased variance, the running one stays).  ReLU is x < 0 ? 0 : x,
  * so that NaN passes; its gradient is 0 where its output is 0.  Of equal maxima in a pooling window the first in
  * row order takes the gradient.  Average pools divide by the whole window.
+ *
+ * A hard-swish is h(x) = x * min(max(x + 3, 0), 6) / 6; its gradient is 0 where x <= -3, 1 where x >= 3, and (2x + 3) /
+ * 6 between.
+ *
+ * OP_SQUEEZE_EXCITE, of an image's map x with n pixels, weight W and bias b of op->weights, V and c of op->excite:
+ *     m[k] = mean of x[k]     a = relu(W m + b)     s = V a + c     g = min(max(1 + s / 3, 0), 2)     y[k] = g[k] x[k]
+ * and backward, from dy, all sums over the images where they are of weights:
+ *     ds[k] = (sum over pixels of dy[k] x[k]) / 3 where -3 < s[k] < 3, else 0     dV = ds a^T     dc = ds
+ *     da = V^T ds where a > 0, else 0     dW = da m^T     db = da     dm = W^T da     dx[k] = g[k] dy[k] + dm[k] / n
  */
 #ifndef ESPALIER_NN_BACKEND_H
 #define ESPALIER_NN_BACKEND_H
@@ -39,20 +48,20 @@ struct op_run {
                                   operation may leave work to its neighbours.  NULL: it does all of its own */
     int count;
     enum precision precision; /* the backend's */
-    bool training;        /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
-    float bn_decay;       /* training: running = decay * running + (1 - decay) * batch */
-    uint64_t dropout_key; /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
-    float *values;        /* flat weights; forward in training writes the running statistics only */
-    float *gradients;     /* backward: flat, `trained` values; this op's are overwritten, not added to */
-    const void *x, *x2;   /* input tensors; x2 is what is added */
-    void *y;              /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
-    const void *dy;       /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
-    void *dx, *dx2;       /* backward: gradients of the input tensors, overwritten, or added to where the op says
-                             adds_input_gradient; NULL when not needed */
-    void *saved;          /* saved_bytes: written by forward in training, read by backward; NULL in inference */
-    void *scratch;        /* scratch_bytes: no meaning between calls */
-    struct team *team;    /* who may help; NULL: nobody */
-    int members;          /* scratch has room for so many: those of the team, 1 without one */
+    bool training;            /* forward: batch statistics, running ones updated, dropout on, `saved` filled */
+    float bn_decay;           /* training: running = decay * running + (1 - decay) * batch */
+    uint64_t dropout_key;     /* OP_DROPOUT: the same mask for the same key and element (dropout.h) */
+    float *values;            /* flat weights; forward in training writes the running statistics only */
+    float *gradients;         /* backward: flat, `trained` values; this op's are overwritten, not added to */
+    const void *x, *x2;       /* input tensors; x2 is what is added */
+    void *y;           /* forward: output tensor, with its border zeroed; backward: what forward wrote, read only */
+    const void *dy;    /* backward: gradient of the output tensor; unused for OP_CLASSIFIER */
+    void *dx, *dx2;    /* backward: gradients of the input tensors, overwritten, or added to where the op says
+                          adds_input_gradient; NULL when not needed */
+    void *saved;       /* saved_bytes: written by forward in training, read by backward; NULL in inference */
+    void *scratch;     /* scratch_bytes: no meaning between calls */
+    struct team *team; /* who may help; NULL: nobody */
+    int members;       /* scratch has room for so many: those of the team, 1 without one */
     const uint16_t *labels; /* OP_CLASSIFIER: `count`, or NULL when only logits are wanted */
     const float *targets;   /* OP_CLASSIFIER with labels: count × classes, as struct batch has them, or NULL */
     float *logits;          /* OP_CLASSIFIER forward: count × classes, image-major, plain floats; not NULL */
@@ -137,7 +146,8 @@ struct backend_device {
     void *(*open)(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                   void **memory, enum device_trouble *trouble, struct error *error);
     void (*close)(void *context);
-    /* Each step of training from now on moves the average of the values, once that is written: average += share * (value
+    /* Each step of training from now on moves the average of the values, once that is written: average += share *
+       (value
        - average). */
     void (*average)(void *context, float share);
     /* In order with the operations; reading waits for all that was put in before it. */
@@ -155,8 +165,8 @@ struct backend_device {
 
 struct backend {
     const char *name;
-    const char *description;    /* for `espalier devices`: layout, instruction set */
-    const char *instructions;   /* of the CPU backend: the instruction set, as ESPALIER_ISA names it; else NULL */
+    const char *description;  /* for `espalier devices`: layout, instruction set */
+    const char *instructions; /* of the CPU backend: the instruction set, as ESPALIER_ISA names it; else NULL */
     enum precision precision;
     const struct backend *bf16; /* the same with bf16 operands where that is faster, or NULL: it can't */
     bool prefers_bf16;          /* for PRECISION_AUTO */
@@ -179,6 +189,7 @@ struct backend {
        beyond the image is 0 after normalisation (the paper's code pads the normalised image).  `team` may help. */
     void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team);
 
+    bool hard_swish; /* operations may have one */
     /* NULL: not supported.  OP_ADD's forward may write over one of its inputs: the network adds gradients with it. */
     void (*forward[OP_KINDS])(const struct op_run *run);
     void (*backward[OP_KINDS])(const struct op_run *run);

@@ -47,6 +47,7 @@ struct controller *controller_new(const struct space *space, bool dense, uint64_
     encoder_init(&controller->encoder, &controller->parameters, &stream, space, dense);
     linear_init(&controller->wider, &controller->parameters, &stream, "wider.weight", "wider.bias", ENCODER_UNITS, 1);
     deeper_actor_init(&controller->deeper, &controller->parameters, &stream, space);
+    encoder_add_features(&controller->encoder, &controller->parameters);
     return controller;
 }
 

@@ -168,7 +168,7 @@ void decisions_sample(const struct policy_options *options, const struct chooser
 static bool same_action(const struct action *a, const struct action *b)
 {
     return a->kind == b->kind && a->layer == b->layer && a->units == b->units && a->kernel == b->kernel &&
-           a->block == b->block;
+           a->block == b->block && a->features == b->features;
 }
 
 /* The next recorded action, if it belongs to this step. */

@@ -60,6 +60,34 @@ void encoder_init(struct encoder *encoder, struct parameters *parameters, struct
               ENCODER_SIDE);
 }
 
+void encoder_add_features(struct encoder *encoder, struct parameters *parameters)
+{
+    if (!encoder->space->modern)
+        return;
+    encoder->features = parameters_add(parameters, "encoder.features", LAYER_SQUEEZE + LAYER_HARD_SWISH, EMBEDDING);
+    encoder->features->optional = true;
+}
+
+/* What one side reads of a layer. */
+static void read_word(const struct encoder *encoder, const struct encoder_trace *trace, int layer, double *word)
+{
+    int features = trace->features[layer];
+    memcpy(word, encoder->embedding->values + trace->tokens[layer] * EMBEDDING, EMBEDDING * sizeof *word);
+    for (int i = 0; features && i < EMBEDDING; i++)
+        word[i] += encoder->features->values[(features - 1) * EMBEDDING + i];
+}
+
+static void learn_word(const struct encoder *encoder, const struct encoder_trace *trace, int layer,
+                       const double *gradient)
+{
+    int features = trace->features[layer];
+    for (int i = 0; i < EMBEDDING; i++) {
+        encoder->embedding->gradients[trace->tokens[layer] * EMBEDDING + i] += gradient[i];
+        if (features)
+            encoder->features->gradients[(features - 1) * EMBEDDING + i] += gradient[i];
+    }
+}
+
 /* One side writes its half of `encoding`, from `half` on. */
 static void read_side(const struct encoder *encoder, const struct encoder_trace *trace, bool reverse,
                       const struct lstm *lstm, struct lstm_trace *traces, int half, struct encoding *encoding)
@@ -67,7 +95,8 @@ static void read_side(const struct encoder *encoder, const struct encoder_trace 
     struct lstm_state state = {0};
     for (int i = 0; i < trace->count; i++) {
         int layer = reverse ? trace->count - 1 - i : i;
-        const double *word = encoder->embedding->values + trace->tokens[layer] * EMBEDDING;
+        double word[EMBEDDING];
+        read_word(encoder, trace, layer, word);
         lstm_forward(lstm, word, &state, &state, &traces[layer]);
         memcpy(encoding->outputs[layer] + half, state.output, ENCODER_SIDE * sizeof(double));
     }
@@ -79,8 +108,10 @@ void encoder_forward(const struct encoder *encoder, const struct arch *arch, str
                      struct encoder_trace *trace)
 {
     trace->count = arch->layer_count;
-    for (int i = 0; i < arch->layer_count; i++)
+    for (int i = 0; i < arch->layer_count; i++) {
         trace->tokens[i] = token_of(encoder->space, &arch->layers[i]);
+        trace->features[i] = encoder->features ? arch->layers[i].features : 0;
+    }
     read_side(encoder, trace, false, &encoder->forwards, trace->forwards, 0, encoding);
     read_side(encoder, trace, true, &encoder->backwards, trace->backwards, ENCODER_SIDE, encoding);
 }
@@ -96,7 +127,9 @@ static void learn_side(const struct encoder *encoder, const struct encoder_trace
         int layer = reverse ? trace->count - 1 - i : i;
         for (int u = 0; u < ENCODER_SIDE; u++)
             state.output[u] += gradient->outputs[layer][half + u];
-        lstm_backward(lstm, &traces[layer], &state, encoder->embedding->gradients + trace->tokens[layer] * EMBEDDING);
+        double gradient_of_word[EMBEDDING] = {0};
+        lstm_backward(lstm, &traces[layer], &state, gradient_of_word);
+        learn_word(encoder, trace, layer, gradient_of_word);
     }
 }
 

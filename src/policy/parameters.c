@@ -172,8 +172,8 @@ static int check(const struct tensor_list *list, struct error *error)
     return 0;
 }
 
-int parameters_decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes,
-                      size_t length, struct error *error)
+static int decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes, size_t length,
+                  struct error *error)
 {
     struct tensor_list *list = tensor_list_new(parameters, number_count);
     int result = safetensors_decode_list(bytes, length, list->tensors, list->count, error);
@@ -187,5 +187,17 @@ int parameters_decode(struct parameters *parameters, double *numbers, int number
             numbers[i] = state[1 + i];
     }
     tensor_list_free(list);
+    return result;
+}
+
+int parameters_decode(struct parameters *parameters, double *numbers, int number_count, const void *bytes,
+                      size_t length, struct error *error)
+{
+    int result = decode(parameters, numbers, number_count, bytes, length, error);
+    if (result && parameters->items[parameters->count - 1].optional) {
+        parameters->count--;
+        result = decode(parameters, numbers, number_count, bytes, length, NULL);
+        parameters->count++;
+    }
     return result;
 }

@@ -7,6 +7,7 @@
 #ifndef ESPALIER_POLICY_PARAMETERS_H
 #define ESPALIER_POLICY_PARAMETERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct parameter {
     double *values;          /* row after row */
     double *gradients;       /* of the loss; layers add to them */
     double *mean, *variance; /* Adam's moments */
+    bool optional;           /* the last parameter alone may be: a file from before it was there is read without it */
 };
 
 enum { PARAMETERS_MAX = 24 };

@@ -5,7 +5,8 @@
 #include "util/bug.h"
 
 enum { ACTIONS_MAX = 4096 };
-enum { LITTLE = 200 }; /* this share of a limit is little room */
+enum { LITTLE = 200 };      /* this share of a limit is little room */
+enum { SQUEEZE_SHARE = 4 }; /* one of so many proposals inserts se */
 
 struct action_list {
     int count;
@@ -69,6 +70,15 @@ static void try_growth(const struct policy_options *options, const struct arch *
         add(growths, action);
 }
 
+/* Add each insertion of se that fits in `arch` (as for try_growth()). */
+static void find_squeezes(const struct policy_options *options, const struct arch *before, const struct action *room,
+                          const struct arch *arch, struct action_list *growths)
+{
+    for (int layer = 0; options->space->modern && layer < arch->layer_count; layer++)
+        if (layer_traits(&arch->layers[layer])->features & ~arch->layers[layer].features & LAYER_SQUEEZE)
+            try_growth(options, before, room, arch, (struct action){.kind = ACTION_SQUEEZE, .layer = layer}, growths);
+}
+
 static void find_growths(const struct policy_options *options, const struct arch *before, const struct action *room,
                          const struct arch *arch, struct action_list *growths)
 {
@@ -89,6 +99,7 @@ static void find_growths(const struct policy_options *options, const struct arch
                            (struct action){.kind = ACTION_KERNEL, .layer = layer, .kernel = space->kernels[k]},
                            growths);
     }
+    find_squeezes(options, before, room, arch, growths);
 }
 
 /* One kind of those in the list, then one action of this kind: there are more ways to insert than to widen. */
@@ -183,6 +194,17 @@ static void draw_trade(const struct policy_options *options, const struct arch *
     }
 }
 
+/* Add an insertion of se behind the decisions, if one fits. */
+static void draw_squeeze(const struct policy_options *options, struct arch *arch, struct random_stream *stream,
+                         struct proposal *proposal)
+{
+    const struct action none = {.kind = ACTION_KINDS};
+    struct action_list squeezes = {0};
+    find_squeezes(options, NULL, &none, arch, &squeezes);
+    if (squeezes.count)
+        take(options, arch, squeezes.items[random_below(stream, (uint32_t)squeezes.count)], proposal);
+}
+
 /* Do the limits keep at least half of the layers from widening that the space would let? */
 static bool is_limited(const struct policy_options *options, const struct arch *arch)
 {
@@ -199,11 +221,18 @@ void trades_add(const struct policy_options *options, const struct proposal_requ
     struct arch arch;
     if (!options->trades || proposal->count > PROPOSAL_ACTIONS_MAX - 1 - TRADE_GROWTHS_MAX)
         return;
-    if (proposal->count && (!is_limited(options, request->parent) || random_below(request->stream, 2)))
+    bool limited = is_limited(options, request->parent), trade = !proposal->count;
+    if (!trade && limited)
+        trade = !random_below(request->stream, 2);
+    bool squeeze = !trade && options->space->modern && !random_below(request->stream, SQUEEZE_SHARE);
+    if (!trade && !squeeze)
         return;
     if (proposal_apply(request->parent, proposal, &arch, NULL))
         BUG("a sampled proposal can't be applied");
-    draw_trade(options, &arch, request->stream, proposal);
+    if (squeeze)
+        draw_squeeze(options, &arch, request->stream, proposal);
+    else
+        draw_trade(options, &arch, request->stream, proposal);
 }
 
 bool trades_begins(const struct policy_options *options, const struct proposal *proposal, int index)

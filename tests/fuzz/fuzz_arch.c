@@ -87,7 +87,7 @@ static void check_action(const struct arch *arch, const char *line)
     action_print(arch, &action, &text);
     ASSERT(action_parse(arch, text_string(&text), &same, NULL) == 0);
     ASSERT(same.kind == action.kind && same.layer == action.layer && same.units == action.units &&
-           same.kernel == action.kernel && same.block == action.block);
+           same.kernel == action.kernel && same.block == action.block && same.features == action.features);
     text_done(&text);
     struct arch child;
     if (action_apply(arch, &action, &child, &error) == 0)

@@ -150,7 +150,7 @@ static void reference(const struct norm_case *c, struct arrays *a)
         ref_pool_backward(&op, planes, c->height, c->width, activation, a->dy, a->dz);
     else
         memcpy(a->dz, a->dy, a->z_size * sizeof *a->dz);
-    ref_norm_gradient(&run, (struct ref_saved){mean, inverse_std, a->z}, activation, a->dz);
+    ref_norm_gradient(&run, (struct ref_saved){mean, inverse_std, a->z}, a->dz);
     for (size_t i = 0; c->accumulate && i < a->z_size; i++)
         a->dz[i] += a->before[i];
     memcpy(a->mean, values + 2 * channels, (size_t)channels * sizeof *values);

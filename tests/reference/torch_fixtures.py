@@ -40,6 +40,8 @@ NETWORKS = {
                    input=(1, 17, 16), batch=18, seed=5),
     "residual": dict(arch="C(6,3,1) R(5,3) M(9,5) S(8,3,2) M(12,3) R(7,1) S(5,7,1) A(5,5) SM(4)", input=(3, 9, 10),
                      batch=18, seed=6),
+    "gated": dict(arch="C(6,3,1) M(9,5,se,hs) R(5,3,se) S(8,3,2,se,hs) M(12,3,hs) S(5,7,1,hs) A(5,5) SM(4)",
+                  input=(3, 9, 10), batch=18, seed=7),
 }
 STEPS, RATE, MOMENTUM, DECAY = 4, 0.05, 0.9, 1e-2
 
@@ -70,6 +72,19 @@ class Residual(nn.Module):
         return x + self.layers(x)
 
 
+class Gates(nn.Module):
+    """Squeeze-and-excitation whose gates are 1 where their linear layer gives 0."""
+
+    def __init__(self, channels):
+        super().__init__()
+        units = max(1, channels // 4)
+        self.squeeze, self.excite = nn.Linear(channels, units), nn.Linear(units, channels)
+
+    def forward(self, x):
+        gates = 2 * nn.functional.hardsigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3))))))
+        return x * gates[:, :, None, None]
+
+
 def convolutions(kind, n, channels):
     """Of R, M and S: inputs, outputs, kernel, stride and groups of each."""
     if kind == "R":
@@ -85,7 +100,7 @@ def build(arch, shape):
     modules, weighted = [], []
     flat = due = False  # due: a BN and a ReLU, behind D and T
     # The transition pools last, as the paper has it.
-    for kind, numbers in re.findall(r"(SM|FC|C|P|A|D|T|R|M|S)\(([\d.,[\]]+)\)", arch):
+    for kind, numbers, words in re.findall(r"(SM|FC|C|P|A|D|T|R|M|S)\(([\d.,[\]]+?)((?:,[a-z]+)*)\)", arch):
         n = [float(x) if "." in x else int(x) for x in numbers.replace("[", "").replace("]", "").split(",")]
         if due and kind in "PA":
             norm = norm_of(channels)
@@ -119,10 +134,16 @@ def build(arch, shape):
             channels, height, width = n[0], (height - 1) // n[2] + 1, (width - 1) // n[2] + 1
         elif kind in ("R", "M", "S"):
             layers = []
-            for inputs, outputs, kernel, stride, groups in convolutions(kind, n, channels):
+            activation = nn.Hardswish if "hs" in words else nn.ReLU
+            parts = convolutions(kind, n, channels)
+            for i, (inputs, outputs, kernel, stride, groups) in enumerate(parts):
+                if "se" in words and i == len(parts) - 1:
+                    gates = Gates(inputs)
+                    layers.append(gates)
+                    weighted += [(gates.squeeze, None), (gates.excite, None)]
                 linear = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
                 norm = norm_of(outputs)
-                layers += [linear, norm, nn.ReLU()]
+                layers += [linear, norm, activation()]
                 weighted.append((linear, norm))
             if kind == "S":
                 modules += layers

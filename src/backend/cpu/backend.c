@@ -8,6 +8,8 @@
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
+    if (op->kind == OP_SQUEEZE_EXCITE)
+        return squeeze_saved_bytes(op, blocks_of(batch));
     return op_has_bn(op) ? bn_saved_bytes(plan, op, batch) : 0;
 }
 
@@ -29,6 +31,8 @@ static size_t scratch_bytes(const struct backend *backend, const struct plan *pl
     case OP_FC_BN_RELU:
     case OP_CLASSIFIER:
         return linear_scratch_bytes(plan, op, blocks);
+    case OP_SQUEEZE_EXCITE:
+        return squeeze_scratch_bytes(op, blocks);
     default:
         return 0;
     }
@@ -92,10 +96,10 @@ static void update(void *context, const struct sgd *sgd, int64_t count, float *v
 #define FORWARD(kind, name)  [kind] = ISA_SYMBOL(name##_forward),
 #define BACKWARD(kind, name) [kind] = ISA_SYMBOL(name##_backward),
 #define COMMON                                                                                                         \
-    .name = "cpu", .instructions = ISA_NAME, .images_per_member = BLOCK, .tensor_bytes = tensor_bytes,                 \
-    .tensor_offset = tensor_offset, .saved_bytes = saved_bytes, .scratch_bytes = scratch_bytes,                        \
-    .tensor_write = tensor_write, .tensor_read = tensor_read, .load = load_batch, .forward = {OPERATIONS(FORWARD)},    \
-    .backward = {OPERATIONS(BACKWARD)}, .update = update
+    .name = "cpu", .instructions = ISA_NAME, .hard_swish = true, .images_per_member = BLOCK,                           \
+    .tensor_bytes = tensor_bytes, .tensor_offset = tensor_offset, .saved_bytes = saved_bytes,                          \
+    .scratch_bytes = scratch_bytes, .tensor_write = tensor_write, .tensor_read = tensor_read, .load = load_batch,      \
+    .forward = {OPERATIONS(FORWARD)}, .backward = {OPERATIONS(BACKWARD)}, .update = update
 #define DESCRIPTION(precision) "16 images innermost, " precision "; " ISA_DESCRIPTION
 
 #ifdef HAVE_BF16

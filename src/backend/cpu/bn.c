@@ -209,13 +209,13 @@ void bn_running_statistics(const struct bn *bn)
 
 /* --- forward --- */
 
-static void forward_plain(const struct map *from, const struct map *to, struct affine affine, const float *values,
-                          float *y)
+INLINE void forward_plain(const struct map *from, const struct map *to, enum activation activation,
+                          struct affine affine, const float *values, float *y)
 {
     for (int row = 0; row < to->height; row++) {
         float *out = y + map_at(to, 0, row, 0);
         for (size_t i = 0; i < from->pitch; i += VECTOR_WIDTH)
-            vector_store(out + i, activate(&affine, vector_load(values + i)));
+            vector_store(out + i, activation_apply(activation, affine, vector_load(values + i)));
         values += from->pitch;
     }
 }
@@ -241,14 +241,24 @@ void bn_forward_plane(const struct bn *bn, int block, int channel, const float *
     map_clear_border(to, y);
     if (has_addend(bn))
         forward_add(from, &bn->addend, to, affine, values, addend_plane(bn, bn->run->x2, block, channel), y);
+    else if (op->hard_swish)
+        forward_plain(from, to, ACTIVATION_HARD_SWISH, affine, values, y);
     else if (op->pool == POOL_NONE)
-        forward_plain(from, to, affine, values, y);
+        forward_plain(from, to, ACTIVATION_RELU, affine, values, y);
     else if (op->pool == POOL_AVERAGE)
         pool_average(from, to, op->pool_size, op->pool_stride, &affine, values, y);
     else if (op->pool_size == 2)
         pool_max(from, to, 2, op->pool_stride, &affine, values, y, selected);
     else
         pool_max(from, to, op->pool_size, op->pool_stride, &affine, values, y, selected);
+}
+
+INLINE void apply_rows(enum activation activation, struct affine affine, int rows, size_t run, size_t step,
+                       const float *values, float *y)
+{
+    for (; rows > 0; rows--, values += run, y += step)
+        for (size_t i = 0; i < run; i += VECTOR_WIDTH)
+            vector_store(y + i, activation_apply(activation, affine, vector_load(values + i)));
 }
 
 void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int rows, const struct map *to, float *y)
@@ -261,11 +271,10 @@ void bn_apply_rows(const struct bn *bn, int block, int channel, int first, int r
         rows = 1;
     }
     y += map_at(to, 0, 0, 0);
-    for (; rows > 0; rows--, values += run, y += step)
-        for (size_t i = 0; i < run; i += VECTOR_WIDTH) {
-            vector value = vector_load(values + i);
-            vector_store(y + i, activate(&affine, value));
-        }
+    if (bn->run->op->hard_swish)
+        apply_rows(ACTIVATION_HARD_SWISH, affine, rows, run, step, values, y);
+    else
+        apply_rows(ACTIVATION_RELU, affine, rows, run, step, values, y);
 }
 
 void bn_forward_block(const struct bn *bn, int block, const float *values)

@@ -1,6 +1,6 @@
 /*
  * bn.h - BN (Ioffe and Szegedy 2015) and what follows it in one operation, for all operations that have a BN: ReLU and
- * pool, or the addend of OP_CONV_BN_ADD.
+ * pool, hard-swish, or the addend of OP_CONV_BN_ADD.
  *
  * BN reads the linear part of a convolution or an FC layer, or a tensor (OP_BN_RELU).  A shift near the running mean is
  * subtracted, so that sums of squares lose no digits to a large mean: from a linear part before it is saved, from a
@@ -16,8 +16,9 @@
  * one leaves even its own gradients to that one, where the gradient of its linear part fits a cache
  * (bn_leaves_gradients). All sums are the same to the bit, in the same order.
  *
- * Backward, with g the gradient of scale * c + offset (0 where r is 0), n values a channel and x^ = (c - mean) / std:
- *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
+ * Backward, with g the gradient of scale * c + offset (0 where r is 0; a hard-swish gets scale * c + offset once more,
+ * from what is saved), n values a channel and x^ = (c - mean) / std: d beta = sum g    d gamma = sum g x^    d c =
+ * scale * (g - d beta / n - x^ d gamma / n)
  */
 #ifndef ESPALIER_BACKEND_CPU_BN_H
 #define ESPALIER_BACKEND_CPU_BN_H

@@ -8,18 +8,17 @@ struct gradient_sums {
     vector beta, gamma;
 };
 
-INLINE void gradient_sums_add(struct gradient_sums *sums, bool relu, struct affine affine, vector mean, vector value,
-                              vector dy)
+INLINE void gradient_sums_add(struct gradient_sums *sums, enum activation activation, struct affine affine, vector mean,
+                              vector value, vector dy)
 {
-    if (relu)
-        dy = vector_where(affine_apply(affine, value) > vector_all(0), dy);
+    dy = activation_slope(activation, affine, value, dy);
     sums->beta += dy;
     sums->gamma += dy * (value - mean);
 }
 
 /* Where every output has one source: all values without a pool, the selected ones of a max pool. */
-INLINE struct gradient_sums sum_plain(const struct map *to, bool relu, struct affine affine, float mean,
-                                      const float *values, const float *dy)
+INLINE struct gradient_sums sum_plain(const struct map *to, enum activation activation, struct affine affine,
+                                      float mean, const float *values, const float *dy)
 {
     struct gradient_sums sums[PARTS] = {0};
     for (int row = 0; row < to->height; row++) {
@@ -27,7 +26,7 @@ INLINE struct gradient_sums sum_plain(const struct map *to, bool relu, struct af
         for (int i = 0; i < to->width * BLOCK; i += BLOCK)
 #pragma GCC unroll 4
             for (int part = 0; part < PARTS; part++, values += VECTOR_WIDTH)
-                gradient_sums_add(&sums[part], relu, affine, vector_all(mean), vector_load(values),
+                gradient_sums_add(&sums[part], activation, affine, vector_all(mean), vector_load(values),
                                   vector_load(d + i + part * VECTOR_WIDTH));
     }
     for (int part = 1; part < PARTS; part++) {
@@ -49,7 +48,7 @@ static struct gradient_sums sum_average(const struct map *from, const struct map
                 const float *window = values + map_at(from, 0, row * stride, column * stride) + part * VECTOR_WIDTH;
                 for (int i = 0; i < size; i++)
                     for (int j = 0; j < size; j++)
-                        gradient_sums_add(&sums, true, affine, vector_all(mean),
+                        gradient_sums_add(&sums, ACTIVATION_RELU, affine, vector_all(mean),
                                           vector_load(window + i * from->pitch + j * BLOCK), d);
             }
     return sums;
@@ -85,11 +84,13 @@ static void sum_plane(const struct bn *bn, int block, int k)
     struct affine affine = affine_of(bn, k);
     struct gradient_sums channel;
     if (has_addend(bn))
-        channel = sum_plain(to, false, affine, bn->mean[k], values, dy);
+        channel = sum_plain(to, ACTIVATION_NONE, affine, bn->mean[k], values, dy);
+    else if (op->hard_swish)
+        channel = sum_plain(to, ACTIVATION_HARD_SWISH, affine, bn->mean[k], values, dy);
     else if (op->pool == POOL_AVERAGE)
         channel = sum_average(from, to, op->pool_size, op->pool_stride, affine, bn->mean[k], values, dy);
     else
-        channel = sum_plain(to, true, affine, bn->mean[k], selected ? selected : values, dy);
+        channel = sum_plain(to, ACTIVATION_RELU, affine, bn->mean[k], selected ? selected : values, dy);
     if (has_addend(bn) && run->dx2)
         pass_gradient(to, &bn->addend, dy, op->adds_input_gradient[1], addend_plane(bn, run->dx2, block, k));
     bn->sums[block * op->channels + k] = (struct bn_sums){vector_sum(channel.beta), vector_sum(channel.gamma)};
@@ -152,18 +153,15 @@ INLINE vector statistics_gradient(const struct channel_gradient *g, vector value
 
 /* Without a pool.  `add`: to what `out` holds. */
 INLINE void backward_plain(const struct map *from, const struct map *to, const struct map *gradient,
-                           const struct channel_gradient *g, bool relu, const float *values, const float *dy, bool add,
-                           float *out)
+                           const struct channel_gradient *g, enum activation activation, const float *values,
+                           const float *dy, bool add, float *out)
 {
     for (int row = 0; row < from->height; row++, values += from->pitch) {
         const float *d = dy + map_at(to, 0, row, 0);
         float *o = out + map_at(gradient, 0, row, 0);
         for (size_t i = 0; i < from->pitch; i += VECTOR_WIDTH) {
             vector value = vector_load(values + i), passed = vector_load(d + i);
-            if (relu)
-                passed = activation_gradient(&g->affine, value, passed);
-            else
-                passed *= vector_all(g->affine.scale);
+            passed = activation_slope(activation, g->affine, value, passed) * vector_all(g->affine.scale);
             vector sum = statistics_gradient(g, value) + passed;
             if (add)
                 sum += vector_load(o + i);
@@ -232,11 +230,13 @@ void bn_backward_plane(const struct bn *bn, int block, int channel, const struct
     bool covers = 2 * to->height == from->height && 2 * to->width == from->width;
     struct channel_gradient g = channel_gradient_of(bn, channel);
     if (has_addend(bn)) {
-        backward_plain(from, to, gradient, &g, false, values, dy, false, out);
+        backward_plain(from, to, gradient, &g, ACTIVATION_NONE, values, dy, false, out);
+    } else if (op->hard_swish) {
+        backward_plain(from, to, gradient, &g, ACTIVATION_HARD_SWISH, values, dy, false, out);
     } else if (op->adds_input_gradient[0]) {
-        backward_plain(from, to, gradient, &g, true, values, dy, true, out);
+        backward_plain(from, to, gradient, &g, ACTIVATION_RELU, values, dy, true, out);
     } else if (op->pool == POOL_NONE) {
-        backward_plain(from, to, gradient, &g, true, values, dy, false, out);
+        backward_plain(from, to, gradient, &g, ACTIVATION_RELU, values, dy, false, out);
     } else if (selected && op->pool_size == 2 && op->pool_stride == 2 && covers) {
         backward_max_2x2(from, to, gradient, g, values, selected, dy, out);
     } else {

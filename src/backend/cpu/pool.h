@@ -26,6 +26,34 @@ INLINE vector activate(const struct affine *affine, vector value)
     return value;
 }
 
+/* What follows BN's transform where no pool does. */
+enum activation { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_HARD_SWISH };
+
+/* A NaN passes. */
+INLINE vector activation_apply(enum activation activation, struct affine affine, vector value)
+{
+    value = affine_apply(affine, value);
+    if (activation == ACTIVATION_RELU)
+        value = vector_relu(value);
+    if (activation == ACTIVATION_HARD_SWISH)
+        value *= vector_min(vector_all(6), vector_relu(value + vector_all(3))) * vector_all(1.0f / 6);
+    return value;
+}
+
+/* `d` times the gradient of the activation where the transform gives that of `value`. */
+INLINE vector activation_slope(enum activation activation, struct affine affine, vector value, vector d)
+{
+    if (activation == ACTIVATION_RELU)
+        d = vector_where(affine_apply(affine, value) > vector_all(0), d);
+    if (activation == ACTIVATION_HARD_SWISH) {
+        value = affine_apply(affine, value);
+        vector_bits high = (vector_bits)(value >= vector_all(3)), low = (vector_bits)(value > vector_all(-3));
+        vector slope = value * vector_all(1.0f / 3) + vector_all(0.5f);
+        d = vector_where(high, d) + vector_where(low & ~high, d * slope);
+    }
+    return d;
+}
+
 /* The gradient of `value` from that of activate(value). */
 INLINE vector activation_gradient(const struct affine *affine, vector value, vector d)
 {

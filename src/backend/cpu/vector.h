@@ -79,6 +79,12 @@ INLINE vector vector_max(vector a, vector b)
 #endif
 }
 
+/* The smaller of each pair; `b` where either is NaN. */
+INLINE vector vector_min(vector a, vector b)
+{
+    return -vector_max(-a, -b);
+}
+
 /* A NaN passes, so that a diverged network is seen in its loss. */
 INLINE vector vector_relu(vector value)
 {

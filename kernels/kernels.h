@@ -41,6 +41,9 @@
     EACH(norm_pool_sums, kernel_norm_backward, 1)                                                                      \
     EACH(norm_backward, kernel_norm_backward, 0)                                                                       \
     EACH(norm_pool_backward, kernel_norm_backward, 0)                                                                  \
+    EACH(depthwise_moments, kernel_depthwise_moments, 1)                                                               \
+    EACH(depthwise_infer, kernel_depthwise_infer, 0)                                                                   \
+    EACH(depthwise_backward, kernel_depthwise_backward, 1)                                                             \
     EACH(pool_forward, kernel_pool_forward, 0)                                                                         \
     EACH(pool_backward, kernel_pool_backward, 0)                                                                       \
     EACH(dropout, kernel_dropout, 0)                                                                                   \
@@ -153,7 +156,10 @@ struct kernel_norm_moments {
     float *running_mean, *running_variance; /* by channel */
 };
 
-/* y = relu(gamma (z - mean) / std + beta); norm_pool_forward: pooled.
+/* What follows a BN. */
+enum kernel_activation { KERNEL_RELU, KERNEL_LINEAR /* nothing */ };
+
+/* y = activation(gamma (z - mean) / std + beta) + addend; norm_pool_forward: pooled, without an addend.
    Grid: kernel_grid_rows(rows of y, channels), rows of y being batch * height * width, pooled ones where it pools. */
 struct kernel_norm_forward {
     const struct kernel_step *step;
@@ -163,6 +169,8 @@ struct kernel_norm_forward {
     const float *gamma, *beta;
     struct kernel_map z, y;
     struct kernel_window window; /* norm_pool_forward */
+    int32_t activation;
+    struct kernel_map addend; /* without data: nothing is added */
 };
 
 /* Statistics and y in one launch, where a map is small (KERNEL_WHOLE_ROWS): a block does all rows of one octet.
@@ -172,8 +180,8 @@ struct kernel_norm_whole {
     struct kernel_norm_forward forward;
 };
 
-/* Backward through the pool, ReLU and BN, first part (norm_sums, norm_pool_sums): each block sums g and g (z - mean) /
-   std for each channel over its share of the rows; g is the gradient where the activation isn't 0, else 0.  The last
+/* Backward through the pool, the activation and BN, first part (norm_sums, norm_pool_sums): each block sums g and
+   g (z - mean) / std for each channel over its share of the rows; g is the gradient of what is activated.  The last
    block adds the sums.  Grid: kernel_grid_sums(batch * height * width, channels).
    Second part (norm_backward, norm_pool_backward): dz = gamma / std * (g - mean(g) - z^ mean(g z^)).
    Grid: kernel_grid_rows(batch * height * width, channels).
@@ -191,6 +199,46 @@ struct kernel_norm_backward {
     float *mean_gradient, *mean_product;   /* written by the sums, read by backward; by channel: mean(g), mean(g z^) */
     struct kernel_map dz;                  /* backward */
     int32_t accumulate;                    /* backward: dz += */
+    int32_t activation;
+    int32_t accumulate_addend;         /* norm_backward: addend_gradient += */
+    struct kernel_map addend_gradient; /* norm_backward: becomes dy; without data: not wanted */
+};
+
+/* A depthwise convolution: output channel c is a convolution of input channel c, with kernel / 2 zeros around it. */
+struct kernel_depthwise {
+    int32_t kernel, stride;
+    int32_t height, width; /* of the input */
+    int32_t out_height, out_width;
+    const void *weights; /* of the suffix's type: [row of the kernel][column][KERNEL_ROUND(channels)] */
+};
+
+/* z, and BN's statistics of it as norm_moments computes them: moments.z is written, but for images beyond the count,
+   which nobody reads.  Grid: kernel_grid_sums(batch * out_height * out_width, channels). */
+struct kernel_depthwise_moments {
+    struct kernel_depthwise of;
+    struct kernel_map x;
+    struct kernel_norm_moments moments;
+};
+
+/* Convolution, BN and activation; norm.z isn't used.  Grid: kernel_grid_rows(batch * out_height * out_width, channels).
+ */
+struct kernel_depthwise_infer {
+    struct kernel_depthwise of;
+    struct kernel_map x;
+    struct kernel_norm_forward norm;
+};
+
+/* Both gradients.  For the weights, a block sums KERNEL_DEPTHWISE_COLUMNS columns of one row of the kernel over its
+   share of the outputs, and the last block adds the blocks' sums.  As many other blocks compute dx.
+   Grid: kernel_grid_depthwise(batch * out_height * out_width, channels, kernel, dx.data). */
+struct kernel_depthwise_backward {
+    struct kernel_depthwise of;
+    const struct kernel_step *step;
+    int32_t batch, channels;
+    struct kernel_map x, dz, dx; /* dx without data: not wanted */
+    void *gradient;              /* of the weights, as they lie */
+    float *partials; /* kernel_depthwise_partials(batch * out_height * out_width, channels, kernel): [tap][channel][block] */
+    unsigned *tickets; /* KERNEL_DEPTHWISE_TICKETS(channels, kernel) */
 };
 
 /* A pool that isn't joined to a BN.  Grid: kernel_grid_rows(batch * pooled_height * pooled_width, channels). */
@@ -372,6 +420,30 @@ static inline struct kernel_grid kernel_grid_whole(int channels)
 static inline int64_t kernel_partials(int64_t rows, int channels)
 {
     return (int64_t)2 * KERNEL_ROUND(channels) * KERNEL_BLOCKS(rows);
+}
+
+/* A thread has a sum for each column of a row of the kernel, as many as fit its registers. */
+enum { KERNEL_DEPTHWISE_COLUMNS = 7 };
+#define KERNEL_DEPTHWISE_PARTS(kernel)                                                                                 \
+    ((kernel) * (((kernel) + KERNEL_DEPTHWISE_COLUMNS - 1) / KERNEL_DEPTHWISE_COLUMNS))
+#define KERNEL_DEPTHWISE_TICKETS(channels, kernel) (KERNEL_OCTET_BLOCKS(channels) * KERNEL_DEPTHWISE_PARTS(kernel))
+
+/* There are several parts: half the blocks of another sum leave half the partial sums. */
+static inline unsigned kernel_depthwise_blocks(int64_t rows)
+{
+    return (unsigned)(KERNEL_BLOCKS(rows) + 1) / 2;
+}
+
+static inline int64_t kernel_depthwise_partials(int64_t rows, int channels, int kernel)
+{
+    return (int64_t)kernel * kernel * KERNEL_ROUND(channels) * kernel_depthwise_blocks(rows);
+}
+
+static inline struct kernel_grid kernel_grid_depthwise(int64_t rows, int channels, int kernel, const void *dx)
+{
+    struct kernel_grid grid = {kernel_depthwise_blocks(rows),
+                               (unsigned)KERNEL_DEPTHWISE_TICKETS(channels, kernel) * (dx ? 2 : 1)};
+    return grid;
 }
 
 static inline struct kernel_grid kernel_grid_images(int batch)

@@ -20,6 +20,7 @@
 #include <ucontext.h>
 
 #include "kernels/classifier.cu"
+#include "kernels/depthwise.cu"
 #include "kernels/load.cu"
 #include "kernels/norm.cu"
 #include "kernels/norm_backward.cu"

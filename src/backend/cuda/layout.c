@@ -3,7 +3,7 @@
  *
  * A tensor is [image][y][x][channel] with the channels rounded up to eight.  Weights are [output][position][input] with
  * outputs and inputs rounded up, so that cuDNN can use them without a copy, and a fully connected layer reads a map
- * without one.
+ * without one.  Those of a depthwise convolution are [position][channel].
  */
 #include "backend/cuda/layout.h"
 #include "util/bug.h"
@@ -31,14 +31,15 @@ size_t tensor_bytes_of(const struct tensor *tensor, int batch, enum storage stor
                    storage_bytes(storage));
 }
 
+/* cuDNN's. */
 static bool is_convolution(const struct op *op)
 {
-    return op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV;
+    return op_is_convolution(op) && op->kind != OP_DEPTHWISE_BN_RELU;
 }
 
 static bool has_weight(const struct op *op)
 {
-    return is_convolution(op) || op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER;
+    return op_is_convolution(op) || op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER;
 }
 
 static bool has_vectors(const struct op *op)
@@ -68,8 +69,10 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
         const struct tensor *input = &plan->tensors[op->inputs[0]];
-        int positions = is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
-        if (has_weight(op))
+        int positions = op_is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
+        if (op->kind == OP_DEPTHWISE_BN_RELU)
+            layout->ops[i].weight = add_part(layout, op->weights.weight, 1, op->channels, positions, 1);
+        else if (has_weight(op))
             layout->ops[i].weight = add_part(layout, op->weights.weight, op->weights.outputs, input->channels,
                                              positions, KERNEL_ROUND(op->weights.outputs));
     }
@@ -126,19 +129,14 @@ static size_t linear_bytes(const struct op *op, int batch, enum storage storage)
 /* Whether its linear part is stored: BN saves it for backward, in inference it is in scratch memory. */
 static bool has_linear_part(const struct op *op)
 {
-    return is_convolution(op) || op->kind == OP_FC_BN_RELU;
-}
-
-static bool is_normalised(const struct op *op)
-{
-    return op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
+    return op_is_convolution(op) || op->kind == OP_FC_BN_RELU;
 }
 
 struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage, void *begin)
 {
     struct memory memory = {(uintptr_t)begin, 0};
     struct saved saved = {0};
-    if (is_normalised(op)) {
+    if (op_has_bn(op)) {
         size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
         if (has_linear_part(op)) /* OP_BN_RELU reads its input again */
             saved.z = memory_take(&memory, linear_bytes(op, batch, storage));
@@ -154,6 +152,11 @@ struct saved saved_layout(const struct plan *plan, const struct op *op, int batc
     return saved;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 struct scratch scratch_layout(const struct op *op, int batch, enum storage storage, void *begin)
 {
     struct memory memory = {(uintptr_t)begin, 0};
@@ -161,8 +164,10 @@ struct scratch scratch_layout(const struct op *op, int batch, enum storage stora
     size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
     if (has_linear_part(op))
         scratch.z = memory_take(&memory, linear_bytes(op, batch, storage));
-    if (is_normalised(op)) {
-        int64_t partials = kernel_partials((int64_t)batch * op->height * op->width, op->channels);
+    if (op_has_bn(op)) {
+        int64_t rows = (int64_t)batch * op->height * op->width, partials = kernel_partials(rows, op->channels);
+        if (op->kind == OP_DEPTHWISE_BN_RELU)
+            partials = larger(partials, kernel_depthwise_partials(rows, op->channels, op->kernel));
         scratch.partials = memory_take(&memory, (size_t)partials * sizeof(float));
         scratch.mean_gradient = memory_take(&memory, vector);
         scratch.mean_product = memory_take(&memory, vector);

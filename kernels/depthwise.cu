@@ -177,63 +177,71 @@ __device__ void sum_taps(const kernel_depthwise_backward &k, const thread_place 
     }
 }
 
-/* The block's sum of one tap: that of each octet is with its thread of row 0. */
-__device__ inline void block_sum(const thread_place &place, const octet &sum, float *memory)
+/* Taps that a block adds up together: so many octets a thread fit into shared memory. */
+enum { TAPS_AT_ONCE = 3, TAPS_SHARED = 8 * TAPS_AT_ONCE * KERNEL_THREADS };
+
+/* The block's sums of the taps from `tap` on: those of each octet are with its thread of row 0. */
+template <int COLUMNS>
+__device__ void block_sums(const thread_place &place, const octet (&sums)[COLUMNS], int tap, float *memory)
 {
     const int me = (int)threadIdx.x;
-    for (int i = 0; i < 8; i++)
-        memory[i * KERNEL_THREADS + me] = sum.at[i];
+    for (int i = 0; i < TAPS_AT_ONCE; i++)
+        for (int c = 0; tap + i < COLUMNS && c < 8; c++)
+            memory[(8 * i + c) * KERNEL_THREADS + me] = sums[tap + i].at[c];
     for (int half = tree_top(place.rows_at_once); half > 0; half /= 2) {
         __syncthreads();
         if (place.row < half && place.row + half < place.rows_at_once)
-            for (int i = 0; i < 8; i++)
+            for (int i = 0; i < 8 * min(TAPS_AT_ONCE, COLUMNS - tap); i++)
                 memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
     }
 }
 
-/* The blocks' sums of one tap. */
-template <typename T>
-__device__ void merge_tap(const kernel_depthwise_backward &k, const channel_lanes &at, int tap, float *memory)
+/* Where the block's partial sum of a tap and channel lies, in front of those of the other blocks: of block 0. */
+__device__ inline int64_t partial_at(const kernel_depthwise_backward &k, const tap_share &taps, int tap, int channel)
 {
-    const int me = (int)threadIdx.x, blocks = (int)gridDim.x;
-    const int64_t place = (int64_t)tap * KERNEL_ROUND(k.channels) + at.channel;
-    float sum = 0;
-    for (int block = at.lane; at.active && block < blocks; block += at.lanes)
-        sum += __ldcg(k.partials + place * blocks + block);
-    memory[me] = sum;
-    for (int half = at.lanes / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (at.lane < half)
-            memory[me] += memory[me + half];
-    }
-    if (at.active && at.lane == 0)
-        static_cast<T *>(k.gradient)[place] = storage<T>::round(memory[me]);
-    __syncthreads();
+    const int number = taps.row * k.of.kernel + taps.first + tap;
+    return ((int64_t)number * KERNEL_ROUND(k.channels) + channel) * gridDim.x;
 }
 
-enum { TAPS_SHARED = 8 * KERNEL_THREADS };
+/* The last block adds the blocks' sums. */
+template <int COLUMNS, typename T>
+__device__ void merge_taps(const kernel_depthwise_backward &k, const tap_share &taps, const channel_lanes &at,
+                           float *memory)
+{
+    const int me = (int)threadIdx.x, blocks = (int)gridDim.x, count = taps.end - taps.first;
+    float sums[COLUMNS] = {};
+    for (int block = at.lane; at.active && block < blocks; block += at.lanes)
+        for (int tap = 0; tap < COLUMNS; tap++)
+            if (tap < count)
+                sums[tap] += __ldcg(k.partials + partial_at(k, taps, tap, at.channel) + block);
+    for (int tap = 0; tap < COLUMNS; tap++)
+        memory[tap * KERNEL_THREADS + me] = sums[tap];
+    for (int half = at.lanes / 2; half > 0; half /= 2) {
+        __syncthreads();
+        for (int tap = 0; at.lane < half && tap < count; tap++)
+            memory[tap * KERNEL_THREADS + me] += memory[tap * KERNEL_THREADS + me + half];
+    }
+    for (int tap = 0; at.active && at.lane == 0 && tap < count; tap++)
+        static_cast<T *>(k.gradient)[partial_at(k, taps, tap, at.channel) / blocks] =
+            storage<T>::round(memory[tap * KERNEL_THREADS + me]);
+}
 
 template <int COLUMNS, typename T>
 __device__ void weight_gradient(const kernel_depthwise_backward &k, const thread_place &place, int part, float *memory)
 {
     const tap_share taps(part, k.of.kernel);
-    const int first = taps.row * k.of.kernel + taps.first;
     octet sums[COLUMNS] = {};
     sum_taps<COLUMNS, T>(k, place, taps, sums);
-    for (int tap = 0; tap < COLUMNS; tap++) {
-        if (taps.first + tap >= taps.end)
-            break;
-        block_sum(place, sums[tap], memory);
-        const int64_t at = (int64_t)(first + tap) * KERNEL_ROUND(k.channels) + place.channel;
-        for (int i = 0; place.active && place.row == 0 && i < 8; i++)
-            k.partials[(at + i) * gridDim.x + blockIdx.x] = memory[i * KERNEL_THREADS + threadIdx.x];
+    for (int tap = 0; tap < COLUMNS; tap += TAPS_AT_ONCE) {
+        block_sums(place, sums, tap, memory);
+        for (int i = 0; place.active && place.row == 0 && i < TAPS_AT_ONCE && taps.first + tap + i < taps.end; i++)
+            for (int c = 0; c < 8; c++)
+                k.partials[partial_at(k, taps, tap + i, place.channel + c) + blockIdx.x] =
+                    memory[(8 * i + c) * KERNEL_THREADS + threadIdx.x];
         __syncthreads();
     }
-    if (!is_last_block(k.tickets, memory))
-        return;
-    const channel_lanes lanes = channel_lanes::of_block(place, k.channels);
-    for (int tap = taps.first; tap < taps.end; tap++)
-        merge_tap<T>(k, lanes, taps.row * k.of.kernel + tap, memory);
+    if (is_last_block(k.tickets, memory))
+        merge_taps<COLUMNS, T>(k, taps, channel_lanes::of_block(place, k.channels), memory);
 }
 
 template <int KERNEL, typename T> __device__ void gradients(const kernel_depthwise_backward &k, float *memory)

@@ -51,6 +51,10 @@
         .kind = OP_CONV_BN_ADD, .inputs = in, .height = h, .width = w, .outputs = out, .kernel = k, .stride = s,       \
         .count = n, __VA_ARGS__                                                                                        \
     }
+#define SQUEEZE(in, h, w, units, n, ...)                                                                               \
+    {                                                                                                                  \
+        .kind = OP_SQUEEZE_EXCITE, .inputs = in, .height = h, .width = w, .outputs = units, .count = n, __VA_ARGS__    \
+    }
 #define MAX(size, step)     .pool = POOL_MAX, .pool_size = size, .pool_stride = step
 #define AVERAGE(size, step) .pool = POOL_AVERAGE, .pool_size = size, .pool_stride = step
 
@@ -310,6 +314,27 @@ const struct op_case op_cases[] = {
     CONV_ADD(4, 5, 3, 6, 3, 1, 33, .in2_before = 2, .in2_after = 1, .out_before = 4, .adds2 = true),
     CONV_ADD(4, 6, 6, 4, 3, 1, 17, .in_after = 2, .in2_before = 3, .out_before = 1, .out_after = 2),
     CONV_ADD(3, 9, 9, 5, 3, 2, 33, .border = 1, .first = true),
+
+    CONV(3, 8, 8, 4, 3, 1, 16, .border = 1, .hard_swish = true),
+    CONV(8, 9, 7, 12, 3, 1, 33, .hard_swish = true),
+    CONV(16, 8, 8, 24, 1, 1, 17, .border = 2, .hard_swish = true),
+    CONV(5, 9, 9, 6, 5, 2, 15, .batch = 48, .hard_swish = true, .first = true),
+    CONV(9, 1, 1, 5, 1, 1, 20, .hard_swish = true),
+    CONV(6, 6, 6, 5, 3, 1, 16, .in_after = 2, .out_before = 3, .out_after = 1, .hard_swish = true),
+    DEPTHWISE(4, 8, 8, 3, 1, 16, .border = 1, .hard_swish = true),
+    DEPTHWISE(5, 9, 7, 5, 2, 33, .hard_swish = true),
+    DEPTHWISE(17, 6, 6, 7, 1, 15, .batch = 64, .border = 2, .hard_swish = true),
+
+    /* Squeezed values and channels around vectors, pixels, batches, borders of both sides, parts. */
+    SQUEEZE(8, 4, 4, 2, 16),
+    SQUEEZE(4, 8, 8, 1, 17, .border = 1),
+    SQUEEZE(48, 5, 7, 12, 33, .in_border = 1),
+    SQUEEZE(9, 6, 5, 3, 1, .in_border = 2, .border = 1),
+    SQUEEZE(33, 1, 1, 8, 16, .batch = 64),
+    SQUEEZE(3, 3, 1, 5, 100, .border = 3),
+    SQUEEZE(24, 16, 16, 6, 15, .batch = 32),
+    SQUEEZE(6, 5, 5, 1, 20, .first = true),
+    SQUEEZE(6, 5, 5, 2, 16, .in_after = 3, .out_before = 2, .out_after = 1),
     CLASSIFIER(5, 1, 1, 10, 17, .batch = 64, .targets = true),
     CLASSIFIER(16, 1, 1, 3, 33, .targets = true),
 };

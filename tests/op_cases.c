@@ -35,6 +35,7 @@ static struct shape output_of(const struct op_case *op_case)
                               (op_case->width - op_case->pool_size) / op_case->pool_stride + 1};
     case OP_DROPOUT:
     case OP_ADD:
+    case OP_SQUEEZE_EXCITE:
         return (struct shape){op_case->inputs, op_case->height, op_case->width};
     default:
         return (struct shape){op_case->outputs, 1, 1};
@@ -50,7 +51,7 @@ static void print_part(char *name, const char *format, int a, int b)
 char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
 {
     static const char *const kinds[] = {"conv", "fc",         "pool", "dropout",   "classifier",
-                                        "norm", "conv alone", "add",  "depthwise", "conv and add"};
+                                        "norm", "conv alone", "add",  "depthwise", "conv and add", "squeeze"};
     _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
     snprintf(name, OP_CASE_NAME, "%s %d", kinds[op_case->kind], op_case->inputs);
     if (op_case->outputs)
@@ -62,6 +63,8 @@ char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
         print_part(name, op_case->pool == POOL_MAX ? " max %d/%d" : " average %d/%d", op_case->pool_size,
                    op_case->pool_stride);
     print_part(name, ", %d of %d", op_case->count, op_case->batch ? op_case->batch : op_case->count);
+    if (op_case->hard_swish)
+        print_part(name, ", hard-swish", 0, 0);
     if (op_case->first)
         print_part(name, ", first", 0, 0);
     if (op_case->in_after)
@@ -79,10 +82,17 @@ char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME])
     return name;
 }
 
+bool op_case_runs(const struct op_case *op_case, const struct backend *backend)
+{
+    return backend->forward[op_case->kind] && (backend->hard_swish || !op_case->hard_swish);
+}
+
 int64_t op_case_multiplies(const struct op_case *op_case)
 {
     if (!op_case->outputs)
         return 0;
+    if (op_case->kind == OP_SQUEEZE_EXCITE)
+        return (int64_t)op_case->inputs * (2 * op_case->outputs + op_case->height * op_case->width);
     int64_t matrix =
         op_case->kind == OP_DEPTHWISE_BN_RELU ? op_case->outputs : (int64_t)op_case->inputs * op_case->outputs;
     if (!op_case->kernel)
@@ -103,12 +113,17 @@ static void lay_weights(struct plan *plan, struct op *op, int inputs)
         op->weights.weight = 0;
         plan->trained = (int64_t)inputs * op->channels * op->weights.kernel * op->weights.kernel;
     }
-    plan->total = plan->trained;
-    if (op->kind == OP_CLASSIFIER) {
+    if (op->kind == OP_CLASSIFIER || op->kind == OP_SQUEEZE_EXCITE) {
         op->weights.bias = plan->trained;
         plan->trained += op->channels;
-        plan->total = plan->trained;
     }
+    if (op->kind == OP_SQUEEZE_EXCITE) {
+        int64_t bias = plan->trained + (int64_t)inputs * op->channels;
+        op->excite = (struct weights_layer){plan->trained, bias, -1, -1, -1, -1, op->channels, inputs, 1};
+        op->channels = inputs;
+        plan->trained = bias + inputs;
+    }
+    plan->total = plan->trained;
     if (op_has_bn(op)) {
         op->weights.gamma = plan->trained;
         op->weights.beta = plan->trained + op->channels;
@@ -134,6 +149,7 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
                       .pool_size = op_case->pool_size,
                       .pool_stride = op_case->pool_stride,
                       .drop = op_case->drop,
+                      .hard_swish = op_case->hard_swish,
                       .needs_input_gradient = {!op_case->first, true},
                       .adds_input_gradient = {op_case->adds, op_case->adds2}};
     int border = op_case->in_border, inputs = op_case->inputs;
@@ -147,10 +163,10 @@ void op_case_plan(const struct op_case *op_case, struct plan *plan)
         inputs *= op_case->height * op_case->width;
     } else if (op->kind == OP_DROPOUT) {
         border = op_case->border;
-    } else if (op->kind == OP_BN_RELU) {
+    } else if (op->kind == OP_BN_RELU || op->kind == OP_SQUEEZE_EXCITE) {
         op->height = op_case->height;
         op->width = op_case->width;
-        op->channels = inputs;
+        op->channels = op->kind == OP_BN_RELU ? inputs : op->channels;
     }
     if (op->kind == OP_CLASSIFIER)
         plan->classes = op_case->outputs;
@@ -200,9 +216,8 @@ static float draw(struct random_stream *stream, enum op_data data, float unit)
     return data == OP_DATA_GRID ? unit * (float)((int)random_below(stream, 9) - 4) : 3 * unit * random_normal(stream);
 }
 
-static void draw_values(const struct op *op, enum op_data data, struct random_stream *stream, float *values)
+static void draw_values(const struct weights_layer *w, enum op_data data, struct random_stream *stream, float *values)
 {
-    const struct weights_layer *w = &op->weights;
     int64_t size = w->weight < 0 ? 0 : (int64_t)w->inputs * w->outputs * w->kernel * w->kernel;
     for (int64_t i = 0; i < size; i++)
         values[w->weight + i] = draw(stream, data, 0.125f);
@@ -254,7 +269,9 @@ void op_arrays_draw(const struct op_case *op_case, const struct plan *plan, enum
     arrays->dy = new_floats(arrays->y_size);
     arrays->logits = new_floats(arrays->classes_size);
     arrays->labels = memory_new((size_t)op_case->count, sizeof *arrays->labels);
-    draw_values(&plan->ops[0], data, &stream, arrays->values);
+    draw_values(&plan->ops[0].weights, data, &stream, arrays->values);
+    if (plan->ops[0].kind == OP_SQUEEZE_EXCITE)
+        draw_values(&plan->ops[0].excite, data, &stream, arrays->values);
     for (size_t i = 0; i < arrays->x_size; i++)
         arrays->x[i] = draw(&stream, data, 0.25f);
     for (size_t i = 0; i < arrays->y_size; i++)

@@ -13,7 +13,8 @@
 struct op_case {
     enum op_kind kind;
     int inputs, height, width; /* of the input tensor */
-    int outputs;               /* convolutions: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes */
+    int outputs;               /* convolutions: filters; OP_FC_BN_RELU: units; OP_CLASSIFIER: classes; OP_SQUEEZE_EXCITE:
+                                  squeezed values */
     int kernel, stride;        /* convolutions only */
     enum pool_kind pool;
     int pool_size, pool_stride;
@@ -27,6 +28,7 @@ struct op_case {
     /* With two inputs: the second as above; OP_ADD: border of the first. */
     int in_border, in2_border, in2_before, in2_after;
     bool adds2;
+    bool hard_swish;
     bool targets; /* OP_CLASSIFIER: probabilities say what is right, not labels alone */
 };
 
@@ -37,6 +39,8 @@ enum { OP_CASE_NAME = 96 };
 /* "conv 3>8 28x28 k3 s1 max 2/2, 17 of 64": for messages. */
 char *op_case_name(const struct op_case *op_case, char name[OP_CASE_NAME]);
 void op_case_plan(const struct op_case *op_case, struct plan *plan);
+/* Can the backend run it? */
+bool op_case_runs(const struct op_case *op_case, const struct backend *backend);
 /* Multiply-adds of the linear part for one image: an op's forward; backward does them once or twice more. */
 int64_t op_case_multiplies(const struct op_case *op_case);
 

@@ -218,6 +218,11 @@ static void convolution_and_add(void **state)
     check_kind(OP_CONV_BN_ADD);
 }
 
+static void squeeze(void **state)
+{
+    check_kind(OP_SQUEEZE_EXCITE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +236,7 @@ int main(void)
         cmocka_unit_test(add),
         cmocka_unit_test(depthwise),
         cmocka_unit_test(convolution_and_add),
+        cmocka_unit_test(squeeze),
     };
     return cmocka_run_group_tests_name("reference gradients against finite differences", tests, NULL, NULL);
 }

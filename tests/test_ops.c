@@ -65,7 +65,8 @@ static void compare(const struct backend *backend, const char *name, const char 
 static void compare_weights(const struct op_instance *tested, const char *name, const struct op_arrays *expected,
                             const struct op_arrays *got)
 {
-    const struct weights_layer *w = &tested->run.op->weights;
+    const struct weights_layer *w = &tested->run.op->weights, *excite = &tested->run.op->excite;
+    bool gates = tested->run.op->kind == OP_SQUEEZE_EXCITE;
     size_t outputs = (size_t)w->outputs, weights = outputs * (size_t)(w->inputs * w->kernel * w->kernel);
     double weight_part = rounds_to_bf16(tested->backend) ? bf16_tolerance : tolerance;
     const struct {
@@ -78,6 +79,9 @@ static void compare_weights(const struct op_instance *tested, const char *name, 
         {"bias gradient", w->bias, outputs, expected->gradients, got->gradients},
         {"gamma gradient", w->gamma, outputs, expected->gradients, got->gradients},
         {"beta gradient", w->beta, outputs, expected->gradients, got->gradients},
+        {"excite weight gradient", gates ? excite->weight : -1, weights, expected->gradients, got->gradients},
+        {"excite bias gradient", gates ? excite->bias : -1, (size_t)excite->outputs, expected->gradients,
+         got->gradients},
         {"running mean", w->mean, outputs, expected->values, got->values},
         {"running variance", w->variance, outputs, expected->values, got->values},
     };
@@ -245,7 +249,7 @@ static void operation(void **state)
     if (!subject->backend->forward[subject->kind])
         skip();
     for (int i = 0; i < op_case_count; i++)
-        if (op_cases[i].kind == subject->kind) {
+        if (op_cases[i].kind == subject->kind && op_case_runs(&op_cases[i], subject->backend)) {
             check_case(subject->backend, i);
             checked++;
         }
@@ -330,7 +334,7 @@ static void shared_by_a_team(void **state)
         team_open(teams[i], team_members_most(teams[i]));
     }
     for (int i = 0; i < op_case_count; i++)
-        if (subject->backend->forward[op_cases[i].kind])
+        if (op_case_runs(&op_cases[i], subject->backend))
             check_shared(subject->backend, i, teams);
     for (int i = 0; i < TEAMS; i++) {
         team_close(teams[i]);
@@ -370,12 +374,22 @@ static void nan_passes(void **state)
          .kernel = 3,
          .stride = 1,
          .count = 17},
+        {.kind = OP_DEPTHWISE_BN_RELU,
+         .inputs = 1,
+         .height = 5,
+         .width = 5,
+         .outputs = 1,
+         .kernel = 3,
+         .stride = 1,
+         .count = 17,
+         .hard_swish = true},
+        {.kind = OP_SQUEEZE_EXCITE, .inputs = 1, .height = 5, .width = 5, .outputs = 1, .count = 1},
     };
     struct plan *plan = memory_new(1, sizeof *plan);
     for (size_t k = 0; k < COUNT_OF(cases); k++) {
         struct op_arrays arrays;
         struct op_instance instance;
-        if (!subject->backend->forward[cases[k].kind])
+        if (!op_case_runs(&cases[k], subject->backend))
             continue;
         op_case_plan(&cases[k], plan);
         op_arrays_draw(&cases[k], plan, OP_DATA_GRID, k, &arrays);
@@ -546,6 +560,7 @@ static const struct {
     {"add", operation, OP_ADD},
     {"depthwise convolution", operation, OP_DEPTHWISE_BN_RELU},
     {"convolution and add", operation, OP_CONV_BN_ADD},
+    {"squeeze and excite", operation, OP_SQUEEZE_EXCITE},
     {"shared by a team", shared_by_a_team, OP_KINDS},
     {"NaN passes", nan_passes, OP_KINDS},
     {"load", load, OP_KINDS},

@@ -67,7 +67,7 @@ bool arch_equal(const struct arch *a, const struct arch *b)
     for (int i = 0; i < a->layer_count && equal; i++) {
         struct layer one = a->layers[i], other = b->layers[i];
         const struct layer_argument *argument = layer_traits(&one)->arguments;
-        equal = one.kind == other.kind;
+        equal = one.kind == other.kind && one.features == other.features;
         for (; argument->what && equal; argument++)
             equal = *layer_argument(&one, argument) == *layer_argument(&other, argument);
     }
@@ -145,6 +145,9 @@ static int64_t parameters_of(const struct part *part)
         return outputs * part_channels_read(part) * part->kernel * part->kernel;
     case PART_LINEAR:
         return outputs * (values_of(part->in) + part->bias);
+    case PART_SQUEEZE:
+    case PART_EXCITE:
+        return outputs * (part->in.channels + part->bias);
     case PART_BN_RELU:
     case PART_BN:
         return 2 * outputs;
@@ -173,7 +176,7 @@ int arch_shapes(const struct arch *arch, struct shape input, struct shape shapes
     return 0;
 }
 
-/* A weight is used once for each pixel of the output; BN and ReLU take 3 a value. */
+/* A weight is used once for each pixel of the output; BN and ReLU take 3 a value.  A gate takes 4, as a hard-swish. */
 static int64_t flops_of(const struct part *part)
 {
     int64_t values = values_of(part->out), window = (int64_t)part->kernel * part->kernel;
@@ -183,7 +186,11 @@ static int64_t flops_of(const struct part *part)
     case PART_LINEAR:
         return (2 * values_of(part->in) + part->bias) * values;
     case PART_BN_RELU:
-        return 3 * values;
+        return (part->hard_swish ? 6 : 3) * values;
+    case PART_SQUEEZE: /* a sum of the map, then a bias and a ReLU for each squeezed value */
+        return values_of(part->in) + (2 * (int64_t)part->in.channels + 2) * part->out.channels;
+    case PART_EXCITE:
+        return (2 * (int64_t)part->in.channels + 1 + 4) * part->out.channels + values;
     case PART_BN:
         return 2 * values;
     case PART_MAX_POOL:

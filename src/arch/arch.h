@@ -33,6 +33,19 @@
  *                                1x1 convolution back - BN; plus x
  *     S(filters,kernel,stride)   depthwise convolution - BN - ReLU - 1x1 convolution to `filters` channels - BN - ReLU
  *
+ * Behind the numbers of R, M and S may stand
+ *
+ *     se                         squeeze-and-excitation (Hu, Shen, Sun, CVPR 2018) of the c channels that the layer's last
+ *                                convolution reads, as in MobileNetV3 (Howard et al., ICCV 2019): each is multiplied by a
+ *                                gate of its own, 2 * hard sigmoid(s) = min(max(1 + s / 3, 0), 2); the values s are a
+ *                                linear layer with bias of max(c / 4, 1) values, those a linear layer with bias - ReLU
+ *                                of the channels' averages over the map
+ *     hs                         hard-swish, x * min(max(x + 3, 0), 6) / 6, in place of each ReLU (MobileNetV3)
+ *
+ * in this order, as in M(48,5,se,hs).  The 2 lets a gate be 1 where s is 0: with zeros in the second linear layer se is
+ * the identity, and has a gradient.  (A hard sigmoid that gives 1 has none.)  The BN behind the next convolution makes up
+ * for the factor.
+ *
  * R and M have a stride of 1 and as many channels as x, so that layers in front of them decide the width of this
  * stream.  Nothing follows the addition, also where ResNet has a ReLU (He, Zhang, Ren, Sun, Identity Mappings, ECCV
  * 2016): a block whose last BN has gamma 0 and beta 0 is the identity, wherever it stands.
@@ -64,6 +77,9 @@ enum layer_kind {
     LAYER_KINDS
 };
 
+/* What a block may have beside its convolutions. */
+enum layer_feature { LAYER_SQUEEZE = 1, LAYER_HARD_SWISH = 2 };
+
 struct layer {
     enum layer_kind kind;
     int units;      /* filters of C and S, hidden channels of R and M, units of FC, classes of SM, growth rate of D; 0
@@ -72,10 +88,14 @@ struct layer {
     int stride;     /* of C, S and pools; 0 otherwise */
     int bottleneck; /* of D: channels of the bottleneck for each of the growth rate, or 0; 0 otherwise */
     int percent;    /* of T: 100 * reduction, 1 to 100; 0 otherwise */
+    int features;   /* of R, M, S: a sum of layer_feature; 0 otherwise */
 };
 
 /* Side and stride of the pool in T. */
 enum { TRANSITION_POOL = 2 };
+
+/* Channels for each squeezed value of se, as in MobileNetV3. */
+enum { SQUEEZE_RATIO = 4 };
 
 enum {
     ARCH_LAYERS_MAX = 128,
@@ -100,8 +120,8 @@ struct shape {
 };
 
 /* What one network costs.  FLOPs: a multiply and an add count as two, for one image, forward:
-   convolutions, FC, BN (2 per value), ReLU (1), additions of R and M (1), pooling (1 per window element), classifier
-   (with 1 for its bias). A layer's outputs are those of its parts (kinds.h), but not the values between parts that one
+   convolutions, FC, BN (2 per value), ReLU (1), hard-swish (4), additions of R and M (1), pooling (1 per window
+   element), classifier (with 1 for its bias), se (averages, linear layers, and 1 per value for its product). A layer's outputs are those of its parts (kinds.h), but not the values between parts that one
    pass computes. */
 struct arch_cost {
     int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */

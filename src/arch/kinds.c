@@ -39,6 +39,26 @@ static struct part *add_bn_relu(struct layer_parts *parts, enum weights_part wei
     return part;
 }
 
+/* With the activation of the layer. */
+static void add_bn_activation(const struct layer *layer, struct layer_parts *parts, enum weights_part weights)
+{
+    add_bn_relu(parts, weights)->hard_swish = layer->features & LAYER_HARD_SWISH;
+}
+
+/* Where the layer has it. */
+static void add_squeeze(const struct layer *layer, struct layer_parts *parts)
+{
+    if (!(layer->features & LAYER_SQUEEZE))
+        return;
+    struct part *squeeze = add(parts, PART_SQUEEZE), *excite = add(parts, PART_EXCITE);
+    int units = squeeze->in.channels / SQUEEZE_RATIO;
+    squeeze->weights = WEIGHTS_SQUEEZE;
+    excite->weights = WEIGHTS_EXCITE;
+    squeeze->bias = excite->bias = true;
+    excite->out = squeeze->in;
+    squeeze->out = excite->in = (struct shape){units ? units : 1, 1, 1};
+}
+
 /* The end of a residual layer: a convolution back to the channels that it read, BN, and the addition. */
 static void add_residual(struct layer_parts *parts, int kernel)
 {
@@ -103,25 +123,28 @@ static void transition_parts(const struct layer *layer, bool raw_input, struct l
 static void residual_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
 {
     add_conv(parts, WEIGHTS_BOTTLENECK, layer->units, layer->kernel, 1);
-    add_bn_relu(parts, WEIGHTS_BOTTLENECK);
+    add_bn_activation(layer, parts, WEIGHTS_BOTTLENECK);
+    add_squeeze(layer, parts);
     add_residual(parts, layer->kernel);
 }
 
 static void mobile_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
 {
     add_conv(parts, WEIGHTS_BOTTLENECK, layer->units, 1, 1);
-    add_bn_relu(parts, WEIGHTS_BOTTLENECK);
+    add_bn_activation(layer, parts, WEIGHTS_BOTTLENECK);
     add_depthwise(parts, layer->units, layer->kernel, 1);
-    add_bn_relu(parts, WEIGHTS_DEPTHWISE);
+    add_bn_activation(layer, parts, WEIGHTS_DEPTHWISE);
+    add_squeeze(layer, parts);
     add_residual(parts, 1);
 }
 
 static void separable_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
 {
     add_depthwise(parts, parts->in.channels, layer->kernel, layer->stride);
-    add_bn_relu(parts, WEIGHTS_DEPTHWISE);
+    add_bn_activation(layer, parts, WEIGHTS_DEPTHWISE);
+    add_squeeze(layer, parts);
     add_conv(parts, WEIGHTS_MAIN, layer->units, 1, 1);
-    add_bn_relu(parts, WEIGHTS_MAIN);
+    add_bn_activation(layer, parts, WEIGHTS_MAIN);
 }
 
 static void fc_parts(const struct layer *layer, bool raw_input, struct layer_parts *parts)
@@ -142,7 +165,7 @@ bool part_is_linear(const struct part *part)
 
 bool part_has_weights(const struct part *part)
 {
-    return part_is_linear(part) || part_is_bn(part);
+    return part_is_linear(part) || part_is_bn(part) || part->kind == PART_SQUEEZE || part->kind == PART_EXCITE;
 }
 
 bool part_is_bn(const struct part *part)
@@ -164,7 +187,8 @@ bool part_joins(const struct part *part, const struct part *next)
 {
     if (part_is_bn(next))
         return part_is_linear(part);
-    return (part->kind == PART_BN_RELU && part_is_pool(next)) || (part->kind == PART_BN && next->kind == PART_ADD);
+    return (part->kind == PART_BN_RELU && part_is_pool(next)) || (part->kind == PART_BN && next->kind == PART_ADD) ||
+           part->kind == PART_SQUEEZE;
 }
 
 /* --- the table --- */
@@ -176,6 +200,7 @@ bool part_joins(const struct part *part, const struct part *next)
 #define STRIDE {"stride", FIELD(stride), 1, ARCH_SIDE_MAX, ARGUMENT_ANY}
 #define FILTERS {"filters", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}
 #define HIDDEN {"hidden channels", FIELD(units), 1, ARCH_UNITS_MAX, ARGUMENT_ANY}
+#define BLOCK_FEATURES (LAYER_SQUEEZE | LAYER_HARD_SWISH)
 
 static const struct layer_traits table[] = {
     [LAYER_CONV] = {"C", "conv", "C(filters,kernel,stride)", conv_parts, .token_place = 0,
@@ -194,15 +219,15 @@ static const struct layer_traits table[] = {
         .token_place = 5, .arguments = {{"reduction", FIELD(percent), 1, 100, ARGUMENT_HUNDREDTHS}},
         .dense = true, .raw_output = true, .reads_raw = true},
     [LAYER_RESIDUAL] = {"R", "residual", "R(hidden,kernel)", residual_parts, .token_place = 7,
-        .arguments = {HIDDEN, KERNEL},
+        .arguments = {HIDDEN, KERNEL}, .features = BLOCK_FEATURES,
         .noun = "residual block", .counts = "hidden channels", .widths = WIDTHS_HIDDEN, .has_kernel = true,
         .modern = true},
     [LAYER_MOBILE] = {"M", "mobile", "M(hidden,kernel)", mobile_parts, .token_place = 8,
-        .arguments = {HIDDEN, KERNEL},
+        .arguments = {HIDDEN, KERNEL}, .features = BLOCK_FEATURES,
         .noun = "inverted bottleneck", .counts = "hidden channels", .widths = WIDTHS_HIDDEN, .has_kernel = true,
         .modern = true},
     [LAYER_SEPARABLE] = {"S", "separable", "S(filters,kernel,stride)", separable_parts, .token_place = 9,
-        .arguments = {FILTERS, KERNEL, STRIDE},
+        .arguments = {FILTERS, KERNEL, STRIDE}, .features = BLOCK_FEATURES,
         .noun = "separable convolution", .counts = "filters", .widths = WIDTHS_FILTERS, .has_kernel = true,
         .modern = true},
     [LAYER_FC] = {"FC", "fc", "FC(units)", fc_parts, .token_place = 1, .section = SECTION_VECTORS,
@@ -236,6 +261,8 @@ char *weights_part_name(const struct arch *arch, int layer, enum weights_part pa
     static const char *const suffixes[] = {[WEIGHTS_NORM] = ".norm",
                                            [WEIGHTS_BOTTLENECK] = ".bottleneck",
                                            [WEIGHTS_DEPTHWISE] = ".depthwise",
+                                           [WEIGHTS_SQUEEZE] = ".squeeze",
+                                           [WEIGHTS_EXCITE] = ".excite",
                                            [WEIGHTS_MAIN] = ""};
     bool hidden = part == WEIGHTS_BOTTLENECK && !layer_traits(&arch->layers[layer])->dense;
     layer_name(arch, layer, name);
@@ -245,6 +272,18 @@ char *weights_part_name(const struct arch *arch, int layer, enum weights_part pa
 int *layer_argument(struct layer *layer, const struct layer_argument *argument)
 {
     return (int *)((char *)layer + argument->offset);
+}
+
+const char *layer_feature_word(int number, int *feature)
+{
+    static const struct {
+        const char *word;
+        enum layer_feature feature;
+    } words[] = {{"se", LAYER_SQUEEZE}, {"hs", LAYER_HARD_SWISH}};
+    if ((size_t)number >= COUNT_OF(words))
+        return NULL;
+    *feature = words[number].feature;
+    return words[number].word;
 }
 
 int layer_units_max(const struct layer *layer)

@@ -17,10 +17,12 @@
 enum part_kind {
     PART_CONV,    /* no bias; zero padding kernel / 2 */
     PART_LINEAR,  /* of all values of its input */
-    PART_BN_RELU, /* batch normalisation, then ReLU */
+    PART_BN_RELU, /* batch normalisation, then ReLU or hard-swish */
     PART_BN,      /* batch normalisation of a convolution, then PART_ADD */
     PART_MAX_POOL,
     PART_AVERAGE_POOL,
+    PART_SQUEEZE, /* average over the whole map, linear with bias, ReLU; then PART_EXCITE */
+    PART_EXCITE,  /* linear with bias, gates (arch.h), and the input of the PART_SQUEEZE before it times these */
     PART_CONCAT, /* the layer's input, then the channels that the part before it made */
     PART_ADD     /* the layer's input plus what the part before it made, which has the same shape */
 };
@@ -28,9 +30,18 @@ enum part_kind {
 /* The weights of a layer, in the order in which they lie (weights.h).  A convolution or linear part and the BN behind
    it share one; a BN with no weight before it has one of its own.  WEIGHTS_BOTTLENECK is the convolution inside of a
    layer that makes its bottleneck (D) or its hidden channels (R, M). */
-enum weights_part { WEIGHTS_NORM, WEIGHTS_BOTTLENECK, WEIGHTS_DEPTHWISE, WEIGHTS_MAIN, WEIGHTS_PARTS };
+enum weights_part {
+    WEIGHTS_NORM,
+    WEIGHTS_BOTTLENECK,
+    WEIGHTS_DEPTHWISE,
+    WEIGHTS_SQUEEZE,
+    WEIGHTS_EXCITE,
+    WEIGHTS_MAIN,
+    WEIGHTS_PARTS
+};
 
-/* "dense1.norm", "dense1.bottleneck", "mobile1.hidden", "mobile1.depthwise"; "dense1" of WEIGHTS_MAIN. */
+/* "dense1.norm", "dense1.bottleneck", "mobile1.hidden", "mobile1.depthwise", "mobile1.squeeze", "mobile1.excite";
+   "dense1" of WEIGHTS_MAIN. */
 enum { WEIGHTS_NAME_MAX = 2 * LAYER_NAME_MAX };
 char *weights_part_name(const struct arch *arch, int layer, enum weights_part part, char name[WEIGHTS_NAME_MAX]);
 
@@ -41,12 +52,13 @@ struct part {
     struct shape in, out;      /* one image */
     int kernel, stride;        /* convolutions and pools */
     bool depthwise;            /* a convolution whose output channel c reads input channel c alone */
-    enum weights_part weights; /* convolutions, linear parts and BN */
-    bool bias;                 /* linear parts */
+    bool hard_swish;           /* PART_BN_RELU: in place of the ReLU */
+    enum weights_part weights; /* what has weights */
+    bool bias;                 /* linear parts, PART_SQUEEZE and PART_EXCITE */
     enum part_dropout dropout; /* the option whose dropout acts on its output */
 };
 
-enum { LAYER_PARTS_MAX = 7 };
+enum { LAYER_PARTS_MAX = 9 };
 
 struct layer_parts {
     struct shape in; /* the layer's input */
@@ -59,7 +71,7 @@ struct layer_parts {
 void layer_parts_of(const struct arch *arch, int layer, struct shape in, struct layer_parts *parts);
 
 /* Whether the part and the one behind it are computed in one pass, and what lies between them isn't stored: a linear
-   part and its BN, a BN and its pool or its addition. */
+   part and its BN, a BN and its pool or its addition, the two of se. */
 bool part_joins(const struct part *part, const struct part *next);
 bool part_has_weights(const struct part *part);
 bool part_is_linear(const struct part *part); /* a convolution or linear */
@@ -97,6 +109,7 @@ struct layer_traits {
     /* Add the parts to the empty list `parts`, whose `in` is set.  `raw_input`: the layer before it is raw_output. */
     void (*parts)(const struct layer *layer, bool raw_input, struct layer_parts *parts);
     struct layer_argument arguments[LAYER_ARGUMENTS_MAX + 1]; /* up to the first whose `what` is NULL */
+    int features; /* that it may have behind its numbers */
     enum layer_section section;
     const char *noun, *counts; /* "new convolution of 8 filters"; of layers that grow */
     enum width_list widths;    /* WIDTHS_NONE: it can't be widened, and no layer can be inserted behind it */
@@ -115,6 +128,8 @@ const struct layer_traits *layer_traits(const struct layer *layer);
 int *layer_argument(struct layer *layer, const struct layer_argument *argument);
 /* The most that `units` may be. */
 int layer_units_max(const struct layer *layer);
+/* How a feature is written ("se"), from number 0 on, and its bit in `feature`; NULL past the last. */
+const char *layer_feature_word(int number, int *feature);
 /* The symbols of the kinds that `chosen` picks, or of all: "C, P and A". */
 enum { LAYER_SYMBOLS_MAX = 64 };
 char *layer_symbols(bool (*chosen)(const struct layer_traits *traits), const char *last, char text[LAYER_SYMBOLS_MAX]);

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "arch/arch.h"
 #include "arch/kinds.h"
@@ -40,6 +41,10 @@ static void print_together(const struct layer *layers, int count, struct text *t
         for (int k = 0; k < count && argument->form == ARGUMENT_LIST; k++)
             text_add(text, "%s%d%s", k ? "," : "[", number_of(&layers[k], argument), k + 1 < count ? "" : "]");
     }
+    const char *word;
+    for (int i = 0, feature; (word = layer_feature_word(i, &feature)); i++)
+        if (layers->features & feature)
+            text_add(text, ",%s", word);
     text_add(text, ")");
 }
 
@@ -269,6 +274,22 @@ static int too_many(struct error *error)
     return error_set(error, "more than %d layers; the network is too deep", ARCH_LAYERS_MAX);
 }
 
+/* Read the words behind a layer's numbers, in their order.  NULL: there is something else. */
+static const char *read_features(const char *at, struct layer *layer)
+{
+    const char *word;
+    at = skip_blanks(at);
+    for (int i = 0, feature; (word = layer_feature_word(i, &feature)); i++) {
+        const char *next = *at == ',' ? skip_blanks(at + 1) : at;
+        size_t length = strlen(word);
+        if (next == at || !(layer_traits(layer)->features & feature) || strncasecmp(next, word, length) != 0)
+            continue;
+        layer->features |= feature;
+        at = skip_blanks(next + length);
+    }
+    return *at == ')' ? at : NULL;
+}
+
 /* Read the layer, or the list of layers, that starts at *at and move *at behind it. */
 static int parse_layer(const char **at, struct arch *arch, struct error *error)
 {
@@ -308,8 +329,10 @@ static int parse_layer(const char **at, struct arch *arch, struct error *error)
         if (!next || (argument->form == ARGUMENT_LIST && *next++ != ']'))
             return syntax_error(index, start, error, form);
     }
-    next = skip_blanks(next);
-    if (*next != ')')
+    next = read_features(next, layer);
+    if (!next && traits->features)
+        snprintf(form, sizeof(form), "expected %s; behind the numbers may stand se, then hs", traits->form);
+    if (!next)
         return syntax_error(index, start, error, form);
     *at = next + 1;
     return 0;

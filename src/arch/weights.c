@@ -33,8 +33,8 @@ static void place_part(const struct part *part, struct weights_layer *at, int64_
         at->beta = place(end, at->outputs);
         return;
     }
-    bool conv = part->kind == PART_CONV;
-    at->inputs = conv ? part_channels_read(part) : part->in.channels * part->in.height * part->in.width;
+    bool conv = part->kind == PART_CONV, all = part->kind == PART_LINEAR;
+    at->inputs = all ? part->in.channels * part->in.height * part->in.width : part_channels_read(part);
     at->kernel = conv ? part->kernel : 1;
     at->weight = place(end, (int64_t)at->outputs * at->inputs * at->kernel * at->kernel);
     if (part->bias)

@@ -2,13 +2,13 @@
  * weights.h - the weights of one network, on the host, in the one canonical layout.
  *
  * One flat float32 buffer: first everything that is trained, layer by layer, then the BN statistics.
- * Convolution [out][in][kernel][kernel], depthwise [channel][1][kernel][kernel], FC and SM [out][in], where the inputs
+ * Convolution [out][in][kernel][kernel], depthwise [channel][1][kernel][kernel], FC, SM and se [out][in], where the inputs
  * of the first FC after a map are channel-major ([channel][y][x]).  A backend packs what it needs from this layout, and
  * returns values in it.
  *
  * A layer has up to one entry for each weights_part (kinds.h): the BN that it begins with (D, T, and pools behind
  * them), the bottleneck of D or the hidden channels of R and M with their BN, the depthwise convolution of M and S with
- * its BN, and the last convolution or linear part.
+ * its BN, the two linear layers of se, and the last convolution or linear part.
  */
 #ifndef ESPALIER_ARCH_WEIGHTS_H
 #define ESPALIER_ARCH_WEIGHTS_H
@@ -23,10 +23,10 @@
 /* Offsets into the buffer; -1: this part has none. */
 struct weights_layer {
     int64_t weight;              /* of what has a convolution, and of FC and SM */
-    int64_t bias;                /* SM: [classes] */
+    int64_t bias;                /* SM, se: [out] */
     int64_t gamma, beta;         /* of a BN, with its convolution or FC or alone: [out], trained */
     int64_t mean, variance;      /* likewise, running statistics, not trained */
-    int inputs, outputs, kernel; /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM; inputs 1 for
+    int inputs, outputs, kernel; /* the weight is outputs × inputs × kernel × kernel; kernel 1 for FC, SM, se; inputs 1 for
                                     a depthwise convolution; of a BN alone inputs = outputs, its channels; all 0: the
                                     layer has no such part */
 };

@@ -12,6 +12,8 @@ static const char *const part_words[] = {[PART_CONV] = "convolution",
                                          [PART_LINEAR] = "linear",
                                          [PART_BN_RELU] = "batch-norm, relu",
                                          [PART_BN] = "batch-norm",
+                                         [PART_SQUEEZE] = "average, linear, relu",
+                                         [PART_EXCITE] = "linear, gate channels",
                                          [PART_MAX_POOL] = "max-pool",
                                          [PART_AVERAGE_POOL] = "average-pool",
                                          [PART_CONCAT] = "concatenate with input",
@@ -27,6 +29,8 @@ static json_t *of_part(const struct arch *arch, int layer, const struct part *pa
     char name[WEIGHTS_NAME_MAX];
     json_t *object = json_pack("{s:s,s:o,s:o}", "operation", part_words[part->kind], "input", of_shape(&part->in),
                                "output", of_shape(&part->out));
+    if (part->hard_swish)
+        json_set(object, "operation", json_string("batch-norm, hard-swish"));
     if (part->kernel && part->kind != PART_LINEAR) {
         json_set(object, "kernel", json_integer(part->kernel));
         json_set(object, "stride", json_integer(part->stride));

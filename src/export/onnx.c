@@ -106,6 +106,13 @@ static void set_integer(Onnx__NodeProto *node, const char *name, int64_t value)
     attribute->i = value;
 }
 
+static void set_real(Onnx__NodeProto *node, const char *name, float value)
+{
+    Onnx__AttributeProto *attribute = add_attribute(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    attribute->has_f = true;
+    attribute->f = value;
+}
+
 /* The same value `count` times: for both axes, or all four sides. */
 static void set_integers(Onnx__NodeProto *node, const char *name, int64_t value, int count)
 {
@@ -205,11 +212,39 @@ static void add_norm(struct graph *graph, const struct op *op, const char *prefi
     const char *inputs[INPUTS_MAX] = {graph->value};
     for (int i = 0; i < 4; i++)
         inputs[1 + i] = add_tensor(graph, prefix, names[i], dims, graph->weights->values + at[i]);
-    Onnx__AttributeProto *epsilon =
-        add_attribute(add_node(graph, "BatchNormalization", name_of(prefix, "norm"), inputs), "epsilon",
-                      ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
-    epsilon->has_f = true;
-    epsilon->f = BN_EPSILON;
+    set_real(add_node(graph, "BatchNormalization", name_of(prefix, "norm"), inputs), "epsilon", BN_EPSILON);
+}
+
+static void add_activation(struct graph *graph, const struct op *op, const char *prefix)
+{
+    add_unary(graph, op->hard_swish ? "HardSwish" : "Relu", prefix, op->hard_swish ? "hardswish" : "relu");
+}
+
+/* A 1×1 convolution, with its bias, of the last value: a map of one pixel. */
+static void add_pixel_linear(struct graph *graph, const struct weights_layer *at, const char *prefix)
+{
+    const float *values = graph->weights->values;
+    const char *weight =
+        add_tensor(graph, prefix, "weight", (int64_t[]){at->outputs, at->inputs, 1, 1, 0}, values + at->weight);
+    const char *bias = add_tensor(graph, prefix, "bias", (int64_t[]){at->outputs, 0}, values + at->bias);
+    NODE(graph, "Conv", name_of(prefix, ""), graph->value, weight, bias);
+}
+
+static void add_squeeze(struct graph *graph, const struct op *op, const char *prefix)
+{
+    const char *input = graph->value;
+    char excite[WEIGHTS_NAME_MAX];
+    weights_part_name(&graph->weights->arch, op->layer, WEIGHTS_EXCITE, excite);
+    add_unary(graph, "GlobalAveragePool", prefix, "average");
+    add_pixel_linear(graph, &op->weights, prefix);
+    add_unary(graph, "Relu", prefix, "relu");
+    add_pixel_linear(graph, &op->excite, excite);
+    Onnx__NodeProto *gate = add_unary(graph, "HardSigmoid", excite, "hardsigmoid");
+    set_real(gate, "alpha", 1.0f / 6);
+    set_real(gate, "beta", 0.5f);
+    NODE(graph, "Mul", name_of(excite, "gate"), graph->value,
+         add_tensor(graph, excite, "two", (int64_t[]){1, 0}, &(float){2}));
+    NODE(graph, "Mul", name_of(excite, "gated"), input, graph->value);
 }
 
 /* A pool has the name of its layer, but where the layer has a convolution too. */
@@ -238,7 +273,7 @@ static void add_nodes(struct graph *graph, const struct op *op)
     case OP_CONV_BN_RELU:
     case OP_DEPTHWISE_BN_RELU:
         add_conv(graph, op, part);
-        add_unary(graph, "Relu", part, "relu");
+        add_activation(graph, op, part);
         break;
     case OP_CONV:
         add_conv(graph, op, part);
@@ -260,6 +295,9 @@ static void add_nodes(struct graph *graph, const struct op *op)
         break;
     case OP_ADD:
         NODE(graph, "Add", name_of(layer, "add"), graph->value, graph->buffers[tensors[op->inputs[1]].buffer]);
+        break;
+    case OP_SQUEEZE_EXCITE:
+        add_squeeze(graph, op, part);
         break;
     case OP_POOL:
         break;

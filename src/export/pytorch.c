@@ -86,6 +86,10 @@ static void add_module(struct walk *walk, int layer, const struct part *part)
         text_add(walk->text, "_bn = nn.BatchNorm%dd(%d, eps=%g)\n", walk->flat ? 1 : 2, weights->outputs,
                  (double)BN_EPSILON);
         break;
+    case PART_SQUEEZE:
+    case PART_EXCITE:
+        text_add(walk->text, " = nn.Linear(%d, %d)\n", weights->inputs, weights->outputs);
+        break;
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:
     case PART_CONCAT:
@@ -111,7 +115,13 @@ static void add_call(struct walk *walk, int layer, const struct part *part)
         text_add(text, "        x = self.%s(x)\n", name);
         break;
     case PART_BN_RELU:
-        text_add(text, "        x = F.relu(self.%s_bn(x))\n", name);
+        text_add(text, "        x = F.%s(self.%s_bn(x))\n", part->hard_swish ? "hardswish" : "relu", name);
+        break;
+    case PART_SQUEEZE:
+        text_add(text, "        gates = F.relu(self.%s(x.mean((2, 3))))\n", name);
+        break;
+    case PART_EXCITE:
+        text_add(text, "        x = x * (2 * F.hardsigmoid(self.%s(gates)))[:, :, None, None]\n", name);
         break;
     case PART_BN:
         text_add(text, "        x = self.%s_bn(x)\n", name);

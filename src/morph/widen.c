@@ -133,6 +133,16 @@ static void carry_linear(struct walk *walk, const struct part *part, bool added)
     walk->at = outputs;
 }
 
+/* The channels that it reads keep their map: each has its gate. */
+static void carry_squeeze(struct walk *walk, const struct part *part)
+{
+    struct channels *squeezed = &walk->outputs[part->weights];
+    find_outputs(walk, part->weights, squeezed);
+    copy_part(walk, part->weights, walk->at, squeezed);
+    copy_part(walk, part[1].weights, squeezed, walk->at);
+    begin_units(walk, part->weights, squeezed->old_count);
+}
+
 /* `added`: the layer ends in an addition, and this is its last convolution. */
 static void carry_part(struct walk *walk, const struct part *part, bool added)
 {
@@ -152,6 +162,10 @@ static void carry_part(struct walk *walk, const struct part *part, bool added)
         channels_append(&walk->map, walk->at);
         walk->at = &walk->map;
         break;
+    case PART_SQUEEZE:
+        carry_squeeze(walk, part);
+        break;
+    case PART_EXCITE:
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:
     case PART_ADD:

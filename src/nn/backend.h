@@ -16,6 +16,15 @@
  * PyTorch; over a single value, which has no unbiased variance, the running one stays).  ReLU is x < 0 ? 0 : x,
  * so that NaN passes; its gradient is 0 where its output is 0.  Of equal maxima in a pooling window the first in
  * row order takes the gradient.  Average pools divide by the whole window.
+ *
+ * A hard-swish is h(x) = x * min(max(x + 3, 0), 6) / 6; its gradient is 0 where x <= -3, 1 where x >= 3, and (2x + 3) / 6
+ * between.
+ *
+ * OP_SQUEEZE_EXCITE, of an image's map x with n pixels, weight W and bias b of op->weights, V and c of op->excite:
+ *     m[k] = mean of x[k]     a = relu(W m + b)     s = V a + c     g = min(max(1 + s / 3, 0), 2)     y[k] = g[k] x[k]
+ * and backward, from dy, all sums over the images where they are of weights:
+ *     ds[k] = (sum over pixels of dy[k] x[k]) / 3 where -3 < s[k] < 3, else 0     dV = ds a^T     dc = ds
+ *     da = V^T ds where a > 0, else 0     dW = da m^T     db = da     dm = W^T da     dx[k] = g[k] dy[k] + dm[k] / n
  */
 #ifndef ESPALIER_NN_BACKEND_H
 #define ESPALIER_NN_BACKEND_H
@@ -179,6 +188,7 @@ struct backend {
        beyond the image is 0 after normalisation (the paper's code pads the normalised image).  `team` may help. */
     void (*load)(void *context, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team);
 
+    bool hard_swish; /* operations may have one */
     /* NULL: not supported.  OP_ADD's forward may write over one of its inputs: the network adds gradients with it. */
     void (*forward[OP_KINDS])(const struct op_run *run);
     void (*backward[OP_KINDS])(const struct op_run *run);

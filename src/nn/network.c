@@ -118,7 +118,8 @@ static const struct op *find_missing(const struct backend *backend, const struct
     for (int i = 0; i < plan->op_count; i++) {
         enum op_kind kind = plan->ops[i].kind;
         if (!backend->forward[kind] || (mode == NETWORK_TRAINING && !backend->backward[kind]) ||
-            (plan->ops[i].sums_input_gradient && !backend->forward[OP_ADD]))
+            (plan->ops[i].sums_input_gradient && !backend->forward[OP_ADD]) ||
+            (plan->ops[i].hard_swish && !backend->hard_swish))
             return &plan->ops[i];
     }
     return NULL;

@@ -101,6 +101,7 @@ static void emit_bn(struct lowering *at, const struct part *part, int number)
     struct weights_layer weights = at->layout.parts[part->weights][at->layer];
     struct op *linear = open_op(at);
     if (linear && linear->weights.weight >= 0 && linear->layer == at->layer && linear->part == part->weights) {
+        linear->hard_swish = part->hard_swish;
         if (linear->kind == OP_CONV)
             linear->kind = part->kind == PART_BN ? OP_CONV_BN_ADD : OP_CONV_BN_RELU;
         if (part->kind == PART_BN)
@@ -118,7 +119,7 @@ static void emit_bn(struct lowering *at, const struct part *part, int number)
 static void emit_pool(struct lowering *at, const struct part *part, int number)
 {
     struct op *op = open_op(at);
-    if (op && (op->kind == OP_CONV_BN_RELU || op->kind == OP_BN_RELU)) {
+    if (op && (op->kind == OP_CONV_BN_RELU || op->kind == OP_BN_RELU) && !op->hard_swish) {
         at->plan->tensors[op->output].height = part->out.height;
         at->plan->tensors[op->output].width = part->out.width;
     } else {
@@ -128,6 +129,17 @@ static void emit_pool(struct lowering *at, const struct part *part, int number)
     op->pool_size = part->kernel;
     op->pool_stride = part->stride;
     op->pool_layer = at->layer;
+}
+
+/* OP_SQUEEZE_EXCITE, of both parts. */
+static void emit_squeeze(struct lowering *at, const struct part *part)
+{
+    ASSERT(part[1].kind == PART_EXCITE);
+    const struct weights_layer *excite = &at->layout.parts[part[1].weights][at->layer];
+    struct op *op = add_op(at, OP_SQUEEZE_EXCITE, add_tensor(at->plan, part->in));
+    set_weights(op, part, &at->layout.parts[part->weights][at->layer], part->in);
+    op->excite = *excite;
+    op->channels = excite->outputs;
 }
 
 static float drop_after(const struct plan_options *options, const struct part *part)
@@ -155,6 +167,11 @@ static void emit_part(struct lowering *at, int number)
     case PART_MAX_POOL:
     case PART_AVERAGE_POOL:
         emit_pool(at, part, number);
+        break;
+    case PART_SQUEEZE:
+        emit_squeeze(at, part);
+        break;
+    case PART_EXCITE: /* part of OP_SQUEEZE_EXCITE */
         break;
     case PART_CONCAT:
         at->map = add_part(at->plan, at->layer_input, 0, part->out.channels);

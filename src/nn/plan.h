@@ -2,7 +2,7 @@
  * plan.h - an architecture lowered to the list of operations that a backend runs.
  *
  * An operation covers what is best done in one pass over memory: convolution, BN, ReLU and the pool behind them are one
- * OP_CONV_BN_RELU.  Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD and OP_CONV_BN_ADD
+ * OP_CONV_BN_RELU.  The ReLU of OP_CONV_BN_RELU and OP_DEPTHWISE_BN_RELU may be a hard-swish; then no pool is joined.  Tensor 0 is the input.  Operations stand in the order in which they run.  OP_ADD and OP_CONV_BN_ADD
  * read two tensors, every other operation reads one, and each writes one.  A plan is a plain value.
  *
  * A tensor is a range of the channels of a buffer.  Most tensors have a buffer of their own.  A dense block is one
@@ -29,6 +29,7 @@ enum op_kind {
     OP_ADD,               /* the sum of two tensors of one shape, which may have different borders */
     OP_DEPTHWISE_BN_RELU, /* depthwise convolution: output channel c reads input channel c only; BN, ReLU; no pool */
     OP_CONV_BN_ADD,       /* convolution, BN without a ReLU, plus the second input, which has the output's shape */
+    OP_SQUEEZE_EXCITE,    /* squeeze-and-excitation (arch.h): the input, each channel times its gate */
     OP_KINDS
 };
 
@@ -49,8 +50,11 @@ struct op {
     enum weights_part part; /* of the layer's weights: those it uses */
     int inputs[2], output;  /* tensors; the second input is what is added */
     int kernel, stride;     /* convolutions */
-    int channels;           /* outputs of the linear part; OP_CLASSIFIER: classes; OP_BN_RELU: of its input */
-    int height, width;   /* convolutions, OP_BN_RELU: of the map before the pool; else 1 × 1, or 0 without weights */
+    int channels;           /* outputs of the linear part; OP_CLASSIFIER: classes; OP_BN_RELU, OP_SQUEEZE_EXCITE: of its
+                               input */
+    int height, width;      /* convolutions, OP_BN_RELU, OP_SQUEEZE_EXCITE: of the map before the pool; else 1 × 1, or 0
+                               without weights */
+    bool hard_swish;        /* OP_CONV_BN_RELU, OP_DEPTHWISE_BN_RELU: in place of the ReLU */
     enum pool_kind pool; /* OP_CONV_BN_RELU, OP_BN_RELU, OP_POOL */
     int pool_size, pool_stride;
     int pool_layer;               /* the layer that the pool is of */
@@ -60,7 +64,9 @@ struct op {
                                      has written; OP_ADD, OP_BN_RELU without a pool, and the second input */
     bool sums_input_gradient;     /* the same for the first input of an operation that can't add: the network adds what
                                      it writes */
-    struct weights_layer weights; /* offsets into the flat buffer; OP_DEPTHWISE_BN_RELU: of one input */
+    struct weights_layer weights; /* offsets into the flat buffer; OP_DEPTHWISE_BN_RELU: of one input;
+                                     OP_SQUEEZE_EXCITE: squeezed values × channels, with a bias */
+    struct weights_layer excite;  /* OP_SQUEEZE_EXCITE: channels × squeezed values, with a bias */
 };
 
 /* A D with dropout has most: a BN, two convolutions with a dropout each, and the BN between. */

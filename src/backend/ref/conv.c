@@ -155,7 +155,7 @@ static float *norm_backward(const struct op_run *run, struct ref_saved saved)
         ref_pool_backward(op, run->count * op->channels, op->height, op->width, activation, run->dy, gradient);
     else
         memcpy(gradient, run->dy, ref_maps_size(maps) * sizeof *gradient);
-    ref_norm_gradient(run, saved, activation, gradient);
+    ref_norm_gradient(run, saved, gradient);
     return gradient;
 }
 

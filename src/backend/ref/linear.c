@@ -60,7 +60,7 @@ void ref_fc_bn_relu_backward(const struct op_run *run)
 {
     float *gradient = run->scratch;
     memcpy(gradient, run->dy, ref_maps_size(ref_maps_of(run->op, run->count)) * sizeof *gradient);
-    ref_norm_gradient(run, ref_saved_of(run->op, run->saved), run->y, gradient);
+    ref_norm_gradient(run, ref_saved_of(run->op, run->saved), gradient);
     linear_backward(run, gradient);
 }
 

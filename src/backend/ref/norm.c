@@ -1,8 +1,9 @@
 /*
- * norm.c - batch normalisation and ReLU behind a linear part (Ioffe and Szegedy, 2015); OP_CONV_BN_ADD has no ReLU.
+ * norm.c - batch normalisation and activation behind a linear part (Ioffe and Szegedy, 2015): ReLU or hard-swish;
+ * OP_CONV_BN_ADD has none.
  *
- * With x^ = (z - mean) / std and a = relu(gamma x^ + beta), the gradient that reaches z through the batch's own
- * mean and variance is gamma / std * (g - mean(g) - x^ mean(g x^)), g being a's gradient where a > 0.
+ * With x^ = (z - mean) / std and a = f(gamma x^ + beta), the gradient that reaches z through the batch's own
+ * mean and variance is gamma / std * (g - mean(g) - x^ mean(g x^)), g being a's gradient times that of f.
  */
 #include <math.h>
 
@@ -63,41 +64,55 @@ void ref_norm_statistics(const struct op_run *run, const float *linear, float *m
     }
 }
 
+float ref_activate(const struct op *op, float value)
+{
+    if (op->kind == OP_CONV_BN_ADD)
+        return value;
+    if (op->hard_swish)
+        return value <= -3 ? 0 : value >= 3 ? value : value * (value + 3) / 6;
+    return value < 0 ? 0 : value;
+}
+
+float ref_activation_gradient(const struct op *op, float value)
+{
+    if (op->kind == OP_CONV_BN_ADD)
+        return 1;
+    if (op->hard_swish)
+        return value <= -3 ? 0 : value >= 3 ? 1 : (2 * value + 3) / 6;
+    return !(value <= 0);
+}
+
 void ref_norm_apply(const struct op_run *run, const float *linear, const float *mean, const float *inverse_std,
                     float *activation)
 {
     struct ref_maps maps = ref_maps_of(run->op, run->count);
     const float *gamma = run->values + run->op->weights.gamma;
     const float *beta = run->values + run->op->weights.beta;
-    bool relu = run->op->kind != OP_CONV_BN_ADD;
     for (int image = 0; image < maps.count; image++)
         for (int c = 0; c < maps.channels; c++) {
             const float *z = plane(maps, linear, image, c);
             float *a = activation + (z - linear);
-            for (int i = 0; i < maps.positions; i++) {
-                float value = (z[i] - mean[c]) * inverse_std[c] * gamma[c] + beta[c];
-                a[i] = relu && value < 0 ? 0 : value;
-            }
+            for (int i = 0; i < maps.positions; i++)
+                a[i] = ref_activate(run->op, (z[i] - mean[c]) * inverse_std[c] * gamma[c] + beta[c]);
         }
 }
 
-void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, const float *activation, float *gradient)
+void ref_norm_gradient(const struct op_run *run, struct ref_saved saved, float *gradient)
 {
     struct ref_maps maps = ref_maps_of(run->op, run->count);
     const float *gamma = run->values + run->op->weights.gamma;
     float *gamma_gradient = run->gradients + run->op->weights.gamma;
     float *beta_gradient = run->gradients + run->op->weights.beta;
-    bool relu = run->op->kind != OP_CONV_BN_ADD;
+    const float *beta = run->values + run->op->weights.beta;
     double n = (double)maps.count * maps.positions;
     for (int c = 0; c < maps.channels; c++) {
         double sum = 0, product = 0, mean = saved.mean[c], scale = saved.inverse_std[c];
         for (int image = 0; image < maps.count; image++) {
             const float *z = plane(maps, saved.linear, image, c);
-            const float *a = activation + (z - saved.linear);
             float *g = gradient + (z - saved.linear);
             for (int i = 0; i < maps.positions; i++) {
-                if (relu && a[i] == 0)
-                    g[i] = 0;
+                float value = (z[i] - saved.mean[c]) * saved.inverse_std[c] * gamma[c] + beta[c];
+                g[i] *= ref_activation_gradient(run->op, value);
                 sum += g[i];
                 product += g[i] * ((z[i] - mean) * scale);
             }

@@ -30,13 +30,16 @@ static size_t tensor_offset(const struct tensor *tensor)
 
 static size_t saved_bytes(const struct plan *plan, const struct op *op, int batch)
 {
+    if (op->kind == OP_SQUEEZE_EXCITE)
+        return whole_lines(ref_squeeze_saved(op, batch));
     return op_has_bn(op) ? whole_lines(2 * op->channels + ref_maps_size(ref_maps_of(op, batch))) : 0;
 }
 
 /* What an operation itself needs, in floats. */
 static size_t scratch_size(const struct op *op, int batch)
 {
-    return 2 * op->channels + 2 * ref_maps_size(ref_maps_of(op, batch));
+    size_t gates = op->kind == OP_SQUEEZE_EXCITE ? ref_squeeze_saved(op, batch) : 0;
+    return 2 * op->channels + 2 * ref_maps_size(ref_maps_of(op, batch)) + gates;
 }
 
 static bool is_part(const struct tensor *tensor)
@@ -236,6 +239,7 @@ static void (*const plain_functions[OP_KINDS][2])(const struct op_run *run) = {
     [OP_ADD] = {add_forward, add_backward},
     [OP_DEPTHWISE_BN_RELU] = {ref_conv_bn_relu_forward, ref_conv_bn_relu_backward},
     [OP_CONV_BN_ADD] = {ref_conv_bn_relu_forward, ref_conv_bn_relu_backward},
+    [OP_SQUEEZE_EXCITE] = {ref_squeeze_forward, ref_squeeze_backward},
 };
 
 static void forward(const struct op_run *run)
@@ -258,7 +262,9 @@ const struct backend backend_ref = {
     .tensor_write = tensor_write,
     .tensor_read = gather,
     .load = load,
-    .forward = {forward, forward, forward, forward, forward, forward, forward, forward, forward, forward},
-    .backward = {backward, backward, backward, backward, backward, backward, backward, backward, backward, backward},
+    .hard_swish = true,
+    .forward = {forward, forward, forward, forward, forward, forward, forward, forward, forward, forward, forward},
+    .backward = {backward, backward, backward, backward, backward, backward, backward, backward, backward, backward,
+                 backward},
     .update = update,
 };

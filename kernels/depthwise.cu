@@ -80,8 +80,8 @@ template <int KERNEL, typename T> __device__ void convolve_normalise(const kerne
     const int positions = k.of.out_height * k.of.out_width;
     const int rows = k.norm.batch * positions, counted = k.norm.step->count * positions;
     for (row_walk walk(place); walk.row < rows; walk.row += walk.step)
-        y.store(walk.row, walk.row < counted ? norm.activate(convolve<KERNEL>(k.of, x, weights, walk.row))
-                                             : zero_octet());
+        y.store(walk.row,
+                walk.row < counted ? norm.activate(convolve<KERNEL>(k.of, x, weights, walk.row)) : zero_octet());
 }
 
 /* --- the gradient of the input --- */
@@ -177,25 +177,6 @@ __device__ void sum_taps(const kernel_depthwise_backward &k, const thread_place 
     }
 }
 
-/* Taps that a block adds up together: so many octets a thread fit into shared memory. */
-enum { TAPS_AT_ONCE = 3, TAPS_SHARED = 8 * TAPS_AT_ONCE * KERNEL_THREADS };
-
-/* The block's sums of the taps from `tap` on: those of each octet are with its thread of row 0. */
-template <int COLUMNS>
-__device__ void block_sums(const thread_place &place, const octet (&sums)[COLUMNS], int tap, float *memory)
-{
-    const int me = (int)threadIdx.x;
-    for (int i = 0; i < TAPS_AT_ONCE; i++)
-        for (int c = 0; tap + i < COLUMNS && c < 8; c++)
-            memory[(8 * i + c) * KERNEL_THREADS + me] = sums[tap + i].at[c];
-    for (int half = tree_top(place.rows_at_once); half > 0; half /= 2) {
-        __syncthreads();
-        if (place.row < half && place.row + half < place.rows_at_once)
-            for (int i = 0; i < 8 * min(TAPS_AT_ONCE, COLUMNS - tap); i++)
-                memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
-    }
-}
-
 /* Where the block's partial sum of a tap and channel lies, in front of those of the other blocks: of block 0. */
 __device__ inline int64_t partial_at(const kernel_depthwise_backward &k, const tap_share &taps, int tap, int channel)
 {
@@ -232,9 +213,9 @@ __device__ void weight_gradient(const kernel_depthwise_backward &k, const thread
     const tap_share taps(part, k.of.kernel);
     octet sums[COLUMNS] = {};
     sum_taps<COLUMNS, T>(k, place, taps, sums);
-    for (int tap = 0; tap < COLUMNS; tap += TAPS_AT_ONCE) {
+    for (int tap = 0; tap < COLUMNS; tap += SUMS_AT_ONCE) {
         block_sums(place, sums, tap, memory);
-        for (int i = 0; place.active && place.row == 0 && i < TAPS_AT_ONCE && taps.first + tap + i < taps.end; i++)
+        for (int i = 0; place.active && place.row == 0 && i < SUMS_AT_ONCE && taps.first + tap + i < taps.end; i++)
             for (int c = 0; c < 8; c++)
                 k.partials[partial_at(k, taps, tap + i, place.channel + c) + blockIdx.x] =
                     memory[(8 * i + c) * KERNEL_THREADS + threadIdx.x];
@@ -297,4 +278,4 @@ template <typename T> __device__ void depthwise_backward(const kernel_depthwise_
 
 KERNEL_EACH_SHARED(depthwise_moments, kernel_depthwise_moments, MOMENTS_SHARED)
 KERNEL_EACH(depthwise_infer, kernel_depthwise_infer)
-KERNEL_EACH_SHARED(depthwise_backward, kernel_depthwise_backward, TAPS_SHARED)
+KERNEL_EACH_SHARED(depthwise_backward, kernel_depthwise_backward, 8 * SUMS_AT_ONCE * KERNEL_THREADS)

@@ -256,6 +256,26 @@ __device__ inline int tree_top(int value)
     return half;
 }
 
+/* Octets of a thread that a block adds up together: so many fit into shared memory. */
+enum { SUMS_AT_ONCE = 3 };
+
+/* The sums over the block's rows of sums[first] and those behind it, eight floats a thread each in `memory`: those of
+   each octet are with its thread of row 0.  Ends without a barrier. */
+template <int COUNT>
+__device__ void block_sums(const thread_place &place, const octet (&sums)[COUNT], int first, float *memory)
+{
+    const int me = (int)threadIdx.x;
+    for (int i = 0; i < SUMS_AT_ONCE; i++)
+        for (int c = 0; first + i < COUNT && c < 8; c++)
+            memory[(8 * i + c) * KERNEL_THREADS + me] = sums[first + i].at[c];
+    for (int half = tree_top(place.rows_at_once); half > 0; half /= 2) {
+        __syncthreads();
+        if (place.row < half && place.row + half < place.rows_at_once)
+            for (int i = 0; i < 8 * min(SUMS_AT_ONCE, COUNT - first); i++)
+                memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
+    }
+}
+
 /* Called by all threads of a block that has left its part of a sum: true in the last block of its blockIdx.y, which
    then sees all parts, by __ldcg.  `memory`: a float of shared memory. */
 __device__ inline bool is_last_block(unsigned *tickets, float *memory)

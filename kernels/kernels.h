@@ -44,6 +44,9 @@
     EACH(depthwise_moments, kernel_depthwise_moments, 1)                                                               \
     EACH(depthwise_infer, kernel_depthwise_infer, 0)                                                                   \
     EACH(depthwise_backward, kernel_depthwise_backward, 1)                                                             \
+    EACH(squeeze_forward, kernel_squeeze, 1)                                                                           \
+    EACH(squeeze_backward, kernel_squeeze, 1)                                                                          \
+    EACH(squeeze_weights, kernel_squeeze, 0)                                                                           \
     EACH(pool_forward, kernel_pool_forward, 0)                                                                         \
     EACH(pool_backward, kernel_pool_backward, 0)                                                                       \
     EACH(dropout, kernel_dropout, 0)                                                                                   \
@@ -157,7 +160,7 @@ struct kernel_norm_moments {
 };
 
 /* What follows a BN. */
-enum kernel_activation { KERNEL_RELU, KERNEL_LINEAR /* nothing */ };
+enum kernel_activation { KERNEL_RELU, KERNEL_LINEAR /* nothing */, KERNEL_HARD_SWISH };
 
 /* y = activation(gamma (z - mean) / std + beta) + addend; norm_pool_forward: pooled, without an addend.
    Grid: kernel_grid_rows(rows of y, channels), rows of y being batch * height * width, pooled ones where it pools. */
@@ -237,8 +240,26 @@ struct kernel_depthwise_backward {
     int32_t batch, channels;
     struct kernel_map x, dz, dx; /* dx without data: not wanted */
     void *gradient;              /* of the weights, as they lie */
-    float *partials; /* kernel_depthwise_partials(batch * out_height * out_width, channels, kernel): [tap][channel][block] */
-    unsigned *tickets; /* KERNEL_DEPTHWISE_TICKETS(channels, kernel) */
+    float *partials;             /* kernel_depthwise_partials(batch * out_height * out_width, channels, kernel):
+                                    [tap][channel][block] */
+    unsigned *tickets;           /* KERNEL_DEPTHWISE_TICKETS(channels, kernel) */
+};
+
+/* Squeeze and excitation, of which nn/backend.h has the formulas.  Forward writes y, and for each image the averages of
+   the channels (m there), the squeezed values (a) and what the gates are made of (s).  Backward reads those, and writes
+   their gradients and dx.  Grid of both: {batch, 1}.
+   squeeze_weights has the gradients of the weights from them.  Grid: kernel_grid_items(kernel_squeeze_items()). */
+struct kernel_squeeze {
+    const struct kernel_step *step;
+    int32_t channels, units, positions; /* units: squeezed values */
+    struct kernel_map x, y, dy, dx;     /* dx without data: not wanted */
+    /* Of the suffix's type, rounded up: [unit][channel] and [channel][unit]; biases by unit and by channel. */
+    const void *squeeze, *excite;
+    const float *squeeze_bias, *excite_bias;
+    float *mean, *squeezed, *excited; /* [image], by channel, by unit, by channel */
+    float *mean_gradient, *squeezed_gradient, *excited_gradient;
+    void *squeeze_gradient, *excite_gradient; /* of the weights, as they lie */
+    float *squeeze_bias_gradient, *excite_bias_gradient;
 };
 
 /* A pool that isn't joined to a BN.  Grid: kernel_grid_rows(batch * pooled_height * pooled_width, channels). */
@@ -444,6 +465,13 @@ static inline struct kernel_grid kernel_grid_depthwise(int64_t rows, int channel
     struct kernel_grid grid = {kernel_depthwise_blocks(rows),
                                (unsigned)KERNEL_DEPTHWISE_TICKETS(channels, kernel) * (dx ? 2 : 1)};
     return grid;
+}
+
+/* Gradients of weights and biases. */
+static inline int64_t kernel_squeeze_items(int channels, int units)
+{
+    int64_t stored_channels = KERNEL_ROUND(channels), stored_units = KERNEL_ROUND(units);
+    return 2 * stored_channels * stored_units + stored_channels + stored_units;
 }
 
 static inline struct kernel_grid kernel_grid_images(int batch)

@@ -29,22 +29,34 @@ struct normaliser {
         for (int i = 0; i < 8; i++)
             scale.at[i] *= inverse_std.at[i];
     }
+    /* What is activated. */
+    __device__ float value_of(const octet &z, int i) const
+    {
+        return (z.at[i] - mean.at[i]) * scale.at[i] + beta.at[i];
+    }
     __device__ octet activate(const octet &z) const
     {
         octet result;
         for (int i = 0; i < 8; i++) {
-            const float value = (z.at[i] - mean.at[i]) * scale.at[i] + beta.at[i];
-            result.at[i] = activation == KERNEL_RELU && value < 0 ? 0 : value;
+            const float value = value_of(z, i);
+            result.at[i] = value;
+            if (activation == KERNEL_RELU)
+                result.at[i] = value < 0 ? 0 : value;
+            else if (activation == KERNEL_HARD_SWISH)
+                result.at[i] = value <= -3 ? 0 : value >= 3 ? value : value * (value + 3) * (1 / 6.0f);
         }
         return result;
     }
     /* The gradient of what is activated, from that of the activation. */
     __device__ void deactivate(const octet &z, octet &gradient) const
     {
-        const octet result = activate(z);
-        for (int i = 0; i < 8; i++)
-            if (activation == KERNEL_RELU && result.at[i] == 0)
-                gradient.at[i] = 0;
+        for (int i = 0; i < 8; i++) {
+            const float value = value_of(z, i);
+            if (activation == KERNEL_RELU)
+                gradient.at[i] = value <= 0 ? 0 : gradient.at[i];
+            else if (activation == KERNEL_HARD_SWISH)
+                gradient.at[i] *= value <= -3 ? 0 : value >= 3 ? 1 : (2 * value + 3) * (1 / 6.0f);
+        }
     }
 };
 

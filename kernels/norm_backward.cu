@@ -1,10 +1,10 @@
 /*
  * norm_backward.cu - backward through the pool or addition, the activation and BN.
  *
- * Let g be the gradient of what is activated (of ReLU: that of the activation where it isn't 0, else 0).  Then dz = gamma / std * (g - mean(g) - z^ mean(g
- * z^)), since mean and variance depend on z.  It takes two launches: each block sums over its share of the rows, and
- * the last one adds the blocks' sums; then dz is computed.  The activation isn't saved: it is computed again from z, to
- * the same bits.
+ * Let g be the gradient of what is activated (of ReLU: that of the activation where it isn't 0, else 0).  Then dz =
+ * gamma / std * (g - mean(g) - z^ mean(g z^)), since mean and variance depend on z.  It takes two launches: each block
+ * sums over its share of the rows, and the last one adds the blocks' sums; then dz is computed.  The activation isn't
+ * saved: it is computed again from z, to the same bits.
  */
 #include "kernels/norm.cuh"
 

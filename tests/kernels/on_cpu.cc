@@ -26,6 +26,7 @@
 #include "kernels/norm_backward.cu"
 #include "kernels/pointwise.cu"
 #include "kernels/pool.cu"
+#include "kernels/squeeze.cu"
 #include "kernels/update.cu"
 #include "kernels/weights.cu"
 

@@ -227,7 +227,8 @@ static void launch_all(struct device *d, const struct depthwise_test *test)
                                        .variance = by[3],
                                        .gamma = by[4],
                                        .beta = by[5],
-                                       .y = d->y.map};
+                                       .y = d->y.map,
+                                       .activation = of->hard_swish ? KERNEL_HARD_SWISH : KERNEL_RELU};
     bed_launch("depthwise_infer", test->type, kernel_grid_rows(rows, channels),
                &(struct kernel_depthwise_infer){shape, d->x.map, norm});
     struct kernel_norm_moments moments = {&d->step,   test->batch, positions, channels, d->z.map, d->partials,

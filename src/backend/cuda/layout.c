@@ -44,7 +44,7 @@ static bool has_weight(const struct op *op)
 
 static bool has_vectors(const struct op *op)
 {
-    return has_weight(op) || op->kind == OP_BN_RELU;
+    return has_weight(op) || op->kind == OP_BN_RELU || op->kind == OP_SQUEEZE_EXCITE;
 }
 
 /* A vector by channel is one output with that many inputs. */
@@ -56,6 +56,11 @@ static int64_t add_part(struct weight_layout *layout, int64_t canonical, int out
                                  stored_outputs, KERNEL_ROUND(inputs)};
     layout->total += (int64_t)stored_outputs * positions * part->stored_inputs;
     return part->stored;
+}
+
+static int64_t add_matrix(struct weight_layout *layout, const struct weights_layer *layer)
+{
+    return add_part(layout, layer->weight, layer->outputs, layer->inputs, 1, KERNEL_ROUND(layer->outputs));
 }
 
 static int64_t add_vector(struct weight_layout *layout, int64_t canonical, int channels)
@@ -75,6 +80,10 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
         else if (has_weight(op))
             layout->ops[i].weight = add_part(layout, op->weights.weight, op->weights.outputs, input->channels,
                                              positions, KERNEL_ROUND(op->weights.outputs));
+        if (op->kind == OP_SQUEEZE_EXCITE) {
+            layout->ops[i].weight = add_matrix(layout, &op->weights);
+            layout->ops[i].excite = add_matrix(layout, &op->excite);
+        }
     }
     layout->weights = layout->total;
     layout->weight_parts = layout->part_count;
@@ -85,6 +94,8 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
         layout->ops[i].gamma = add_vector(layout, layer->gamma, layer->outputs);
         layout->ops[i].beta = add_vector(layout, layer->beta, layer->outputs);
         layout->ops[i].bias = add_vector(layout, layer->bias, layer->outputs);
+        if (plan->ops[i].kind == OP_SQUEEZE_EXCITE)
+            layout->ops[i].excite_bias = add_vector(layout, plan->ops[i].excite.bias, plan->ops[i].excite.outputs);
     }
     layout->trained = layout->total;
     layout->trained_parts = layout->part_count;
@@ -132,6 +143,16 @@ static bool has_linear_part(const struct op *op)
     return op_is_convolution(op) || op->kind == OP_FC_BN_RELU;
 }
 
+static struct squeeze_values squeeze_layout(struct memory *memory, const struct op *op, int batch)
+{
+    size_t image = (size_t)batch * sizeof(float);
+    struct squeeze_values values;
+    values.mean = memory_take(memory, image * KERNEL_ROUND(op->channels));
+    values.squeezed = memory_take(memory, image * KERNEL_ROUND(op->weights.outputs));
+    values.excited = memory_take(memory, image * KERNEL_ROUND(op->channels));
+    return values;
+}
+
 struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage, void *begin)
 {
     struct memory memory = {(uintptr_t)begin, 0};
@@ -143,6 +164,8 @@ struct saved saved_layout(const struct plan *plan, const struct op *op, int batc
         saved.mean = memory_take(&memory, vector);
         saved.inverse_std = memory_take(&memory, vector);
     }
+    if (op->kind == OP_SQUEEZE_EXCITE)
+        saved.squeeze = squeeze_layout(&memory, op, batch);
     if (op->pool == POOL_MAX) {
         const struct tensor *output = &plan->tensors[op->output];
         saved.choice = memory_take(&memory, (size_t)batch * output->height * output->width *
@@ -171,6 +194,8 @@ struct scratch scratch_layout(const struct op *op, int batch, enum storage stora
         scratch.partials = memory_take(&memory, (size_t)partials * sizeof(float));
         scratch.mean_gradient = memory_take(&memory, vector);
         scratch.mean_product = memory_take(&memory, vector);
+    } else if (op->kind == OP_SQUEEZE_EXCITE) {
+        scratch.squeeze = squeeze_layout(&memory, op, batch);
     } else if (op->kind == OP_CLASSIFIER) {
         scratch.z = memory_take(&memory, (size_t)batch * vector);
         scratch.losses = memory_take(&memory, (size_t)batch * sizeof(float));

@@ -9,7 +9,7 @@ static bool is_whole(const struct op_run *run)
 
 static enum kernel_activation activation_of(const struct op *op)
 {
-    return op->kind == OP_CONV_BN_ADD ? KERNEL_LINEAR : KERNEL_RELU;
+    return op->kind == OP_CONV_BN_ADD ? KERNEL_LINEAR : op->hard_swish ? KERNEL_HARD_SWISH : KERNEL_RELU;
 }
 
 struct kernel_norm_whole norm_arguments(const struct op_run *run, struct kernel_map z)

@@ -310,6 +310,7 @@ static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float
 
 const struct backend cuda_operations = {
     .load = load,
+    .hard_swish = true,
     .forward = {[OP_CONV_BN_RELU] = conv_bn_relu_forward,
                 [OP_CONV] = conv_forward,
                 [OP_BN_RELU] = bn_relu_forward,
@@ -319,6 +320,7 @@ const struct backend cuda_operations = {
                 [OP_ADD] = add_forward,
                 [OP_DEPTHWISE_BN_RELU] = depthwise_bn_relu_forward,
                 [OP_CONV_BN_ADD] = conv_bn_relu_forward,
+                [OP_SQUEEZE_EXCITE] = squeeze_excite_forward,
                 [OP_CLASSIFIER] = classifier_forward},
     .backward = {[OP_CONV_BN_RELU] = conv_bn_relu_backward,
                  [OP_CONV] = conv_backward,
@@ -329,6 +331,7 @@ const struct backend cuda_operations = {
                  [OP_ADD] = add_backward,
                  [OP_DEPTHWISE_BN_RELU] = depthwise_bn_relu_backward,
                  [OP_CONV_BN_ADD] = conv_bn_relu_backward,
+                 [OP_SQUEEZE_EXCITE] = squeeze_excite_backward,
                  [OP_CLASSIFIER] = classifier_backward},
     .update = update_all,
 };

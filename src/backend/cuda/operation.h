@@ -1,5 +1,6 @@
 /*
- * operation.h - what the operations (operation.c, depthwise.c) share: their operands, their linear part, and BN.
+ * operation.h - what the operations (operation.c, depthwise.c, squeeze.c) share: their operands, their linear part, and
+ * BN.
  *
  * All of it concerns the operation `run` of the network on its context; nothing here waits.
  */
@@ -49,5 +50,10 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
 
 void depthwise_bn_relu_forward(const struct op_run *run);
 void depthwise_bn_relu_backward(const struct op_run *run);
+
+/* --- squeeze and excitation (squeeze.c) --- */
+
+void squeeze_excite_forward(const struct op_run *run);
+void squeeze_excite_backward(const struct op_run *run);
 
 #endif

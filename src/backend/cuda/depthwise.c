@@ -26,7 +26,7 @@ void depthwise_bn_relu_forward(const struct op_run *run)
     struct context *context = run->context;
     const struct op *op = run->op;
     int64_t rows = rows_of(context, op->height, op->width);
-    struct kernel_norm_whole norm = norm_arguments(run, map_of(linear_part(run), op->channels));
+    struct kernel_norm_whole norm = normalise_arguments(run, map_of(linear_part(run), op->channels));
     struct kernel_depthwise of = depthwise_of(run);
     struct kernel_map x = input_map(run, 0, run->x);
     if (run->training) {

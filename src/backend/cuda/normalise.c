@@ -12,7 +12,7 @@ static enum kernel_activation activation_of(const struct op *op)
     return op->kind == OP_CONV_BN_ADD ? KERNEL_LINEAR : op->hard_swish ? KERNEL_HARD_SWISH : KERNEL_RELU;
 }
 
-struct kernel_norm_whole norm_arguments(const struct op_run *run, struct kernel_map z)
+struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
@@ -55,7 +55,7 @@ void normalise_forward(const struct op_run *run, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    struct kernel_norm_whole arguments = norm_arguments(run, z);
+    struct kernel_norm_whole arguments = normalise_arguments(run, z);
     if (run->training && is_whole(run)) {
         launch(context, op->pool ? KERNEL_norm_pool_whole_forward : KERNEL_norm_whole_forward, context->storage,
                kernel_grid_whole(op->channels), &arguments);

@@ -38,7 +38,7 @@ void *linear_part_backward(const struct op_run *run);
 /* --- BN, its activation, and a joined pool or addition (normalise.c) --- */
 
 /* What the kernels take, for the statistics and for what follows them. */
-struct kernel_norm_whole norm_arguments(const struct op_run *run, struct kernel_map z);
+struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z);
 void normalise_forward(const struct op_run *run, struct kernel_map z);
 /* The part of it behind the statistics. */
 void normalise_rows(const struct op_run *run, const struct kernel_norm_forward *arguments);

@@ -159,7 +159,6 @@ int main(int argc, char **argv)
     struct error error;
     int count;
     options.workload.seconds = 5;
-    options.workload.network_count = WORKLOAD_PLAIN; /* the CUDA backend runs no others yet */
     for (int option; (option = getopt(argc, argv, WORKLOAD_OPTIONS "g:b:t:o")) != -1;)
         if (option == 'g') {
             options.device = number(option, optarg, 0, CUDA_DEVICES_MAX - 1);

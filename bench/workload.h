@@ -38,7 +38,6 @@ struct workload_options {
     int steps;      /* instead of a time, when not 0 */
 };
 extern const struct workload_options workload_defaults;
-enum { WORKLOAD_PLAIN = 4 }; /* the first networks, which have neither a depthwise convolution nor an addend */
 #define WORKLOAD_OPTIONS "n:s:k:"
 #define WORKLOAD_USAGE                                                                                                 \
     "  -n  TINY, SMALL, MID, BIG, MOBILE, RES, or a network in notation\n"                                             \

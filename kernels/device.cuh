@@ -138,6 +138,17 @@ template <> __device__ void store_aligned<float>(float *to, const octet &values)
     reinterpret_cast<float4 *>(to)[1] = {v[4], v[5], v[6], v[7]};
 }
 
+__device__ inline octet zero_octet()
+{
+    return {{0, 0, 0, 0, 0, 0, 0, 0}};
+}
+
+__device__ inline void add_octet(octet &sum, const octet &more)
+{
+    for (int i = 0; i < 8; i++)
+        sum.at[i] += more.at[i];
+}
+
 /* The same octet of all rows of a map. */
 template <typename T> struct column {
     T *data; /* of row 0 */
@@ -171,19 +182,14 @@ template <typename T> struct column {
             if (i < left)
                 to[i] = storage<T>::round(values.at[i]);
     }
-    __device__ void add(int64_t row, const octet &values) const
+    /* Store the values, or add them to what is there. */
+    __device__ void put(int64_t row, octet values, bool accumulate) const
     {
-        octet sum = load(row);
-        for (int i = 0; i < 8; i++)
-            sum.at[i] += values.at[i];
-        store(row, sum);
+        if (accumulate)
+            add_octet(values, load(row));
+        store(row, values);
     }
 };
-
-__device__ inline octet zero_octet()
-{
-    return {{0, 0, 0, 0, 0, 0, 0, 0}};
-}
 
 /* An octet of an array by channel. */
 __device__ inline octet load_channels(const float *values, int channel)
@@ -200,6 +206,7 @@ __device__ inline octet load_channels(const float *values, int channel)
    that are left over are not active. */
 struct thread_place {
     int octets, rows_at_once;
+    int first; /* channel of the block */
     int channel, row;
     bool active;
 
@@ -207,8 +214,12 @@ struct thread_place {
     {
     }
     __device__ thread_place(int channels, int octets_of_block)
-        : octets(octets_of_block), rows_at_once(KERNEL_THREADS / octets),
-          channel(((int)blockIdx.y * octets + (int)threadIdx.x % octets) * 8), row((int)threadIdx.x / octets),
+        : thread_place(channels, octets_of_block, (int)blockIdx.y)
+    {
+    }
+    __device__ thread_place(int channels, int octets_of_block, int block)
+        : octets(octets_of_block), rows_at_once(KERNEL_THREADS / octets), first(block * octets * 8),
+          channel(first + (int)threadIdx.x % octets * 8), row((int)threadIdx.x / octets),
           active(row < rows_at_once && channel < channels)
     {
     }
@@ -245,6 +256,26 @@ __device__ inline int tree_top(int value)
     return half;
 }
 
+/* Octets of a thread that a block adds up together: so many fit into shared memory. */
+enum { SUMS_AT_ONCE = 3 };
+
+/* The sums over the block's rows of sums[first] and those behind it, eight floats a thread each in `memory`: those of
+   each octet are with its thread of row 0.  Ends without a barrier. */
+template <int COUNT>
+__device__ void block_sums(const thread_place &place, const octet (&sums)[COUNT], int first, float *memory)
+{
+    const int me = (int)threadIdx.x;
+    for (int i = 0; i < SUMS_AT_ONCE; i++)
+        for (int c = 0; first + i < COUNT && c < 8; c++)
+            memory[(8 * i + c) * KERNEL_THREADS + me] = sums[first + i].at[c];
+    for (int half = tree_top(place.rows_at_once); half > 0; half /= 2) {
+        __syncthreads();
+        if (place.row < half && place.row + half < place.rows_at_once)
+            for (int i = 0; i < 8 * min(SUMS_AT_ONCE, COUNT - first); i++)
+                memory[i * KERNEL_THREADS + me] += memory[i * KERNEL_THREADS + me + half * place.octets];
+    }
+}
+
 /* Called by all threads of a block that has left its part of a sum: true in the last block of its blockIdx.y, which
    then sees all parts, by __ldcg.  `memory`: a float of shared memory. */
 __device__ inline bool is_last_block(unsigned *tickets, float *memory)
@@ -277,8 +308,7 @@ struct channel_lanes {
     /* The channels of the block's octets. */
     __device__ static channel_lanes of_block(const thread_place &place, int channels)
     {
-        const int first = (int)blockIdx.y * place.octets * 8;
-        return channel_lanes(first, min(place.octets * 8, KERNEL_ROUND(channels) - first));
+        return channel_lanes(place.first, min(place.octets * 8, KERNEL_ROUND(channels) - place.first));
     }
 };
 

@@ -41,6 +41,12 @@
     EACH(norm_pool_sums, kernel_norm_backward, 1)                                                                      \
     EACH(norm_backward, kernel_norm_backward, 0)                                                                       \
     EACH(norm_pool_backward, kernel_norm_backward, 0)                                                                  \
+    EACH(depthwise_moments, kernel_depthwise_moments, 1)                                                               \
+    EACH(depthwise_infer, kernel_depthwise_infer, 0)                                                                   \
+    EACH(depthwise_backward, kernel_depthwise_backward, 1)                                                             \
+    EACH(squeeze_forward, kernel_squeeze, 1)                                                                           \
+    EACH(squeeze_backward, kernel_squeeze, 1)                                                                          \
+    EACH(squeeze_weights, kernel_squeeze, 0)                                                                           \
     EACH(pool_forward, kernel_pool_forward, 0)                                                                         \
     EACH(pool_backward, kernel_pool_backward, 0)                                                                       \
     EACH(dropout, kernel_dropout, 0)                                                                                   \
@@ -153,7 +159,10 @@ struct kernel_norm_moments {
     float *running_mean, *running_variance; /* by channel */
 };
 
-/* y = relu(gamma (z - mean) / std + beta); norm_pool_forward: pooled.
+/* What follows a BN. */
+enum kernel_activation { KERNEL_RELU, KERNEL_LINEAR /* nothing */, KERNEL_HARD_SWISH };
+
+/* y = activation(gamma (z - mean) / std + beta) + addend; norm_pool_forward: pooled, without an addend.
    Grid: kernel_grid_rows(rows of y, channels), rows of y being batch * height * width, pooled ones where it pools. */
 struct kernel_norm_forward {
     const struct kernel_step *step;
@@ -163,6 +172,8 @@ struct kernel_norm_forward {
     const float *gamma, *beta;
     struct kernel_map z, y;
     struct kernel_window window; /* norm_pool_forward */
+    int32_t activation;
+    struct kernel_map addend; /* without data: nothing is added */
 };
 
 /* Statistics and y in one launch, where a map is small (KERNEL_WHOLE_ROWS): a block does all rows of one octet.
@@ -172,8 +183,8 @@ struct kernel_norm_whole {
     struct kernel_norm_forward forward;
 };
 
-/* Backward through the pool, ReLU and BN, first part (norm_sums, norm_pool_sums): each block sums g and g (z - mean) /
-   std for each channel over its share of the rows; g is the gradient where the activation isn't 0, else 0.  The last
+/* Backward through the pool, the activation and BN, first part (norm_sums, norm_pool_sums): each block sums g and
+   g (z - mean) / std for each channel over its share of the rows; g is the gradient of what is activated.  The last
    block adds the sums.  Grid: kernel_grid_sums(batch * height * width, channels).
    Second part (norm_backward, norm_pool_backward): dz = gamma / std * (g - mean(g) - z^ mean(g z^)).
    Grid: kernel_grid_rows(batch * height * width, channels).
@@ -191,6 +202,9 @@ struct kernel_norm_backward {
     float *mean_gradient, *mean_product;   /* written by the sums, read by backward; by channel: mean(g), mean(g z^) */
     struct kernel_map dz;                  /* backward */
     int32_t accumulate;                    /* backward: dz += */
+    int32_t activation;
+    int32_t accumulate_addend;         /* norm_backward: addend_gradient += */
+    struct kernel_map addend_gradient; /* norm_backward: becomes dy; without data: not wanted */
 };
 
 /* A pool that isn't joined to a BN.  Grid: kernel_grid_rows(batch * pooled_height * pooled_width, channels). */
@@ -385,5 +399,7 @@ static inline struct kernel_grid kernel_grid_parts(int parts)
     struct kernel_grid grid = {64, (unsigned)parts};
     return grid;
 }
+
+#include "kernels/modern.h"
 
 #endif

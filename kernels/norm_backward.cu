@@ -1,32 +1,29 @@
 /*
- * norm_backward.cu - backward through the pool, ReLU and BN.
+ * norm_backward.cu - backward through the pool or addition, the activation and BN.
  *
- * Let g be the gradient of the activation where that isn't 0, else 0.  Then dz = gamma / std * (g - mean(g) - z^ mean(g
- * z^)), since mean and variance depend on z.  It takes two launches: each block sums over its share of the rows, and
- * the last one adds the blocks' sums; then dz is computed.  The activation isn't saved: it is computed again from z, to
- * the same bits.
+ * Let g be the gradient of what is activated (of ReLU: that of the activation where it isn't 0, else 0).  Then dz =
+ * gamma / std * (g - mean(g) - z^ mean(g z^)), since mean and variance depend on z.  It takes two launches: each block
+ * sums over its share of the rows, and the last one adds the blocks' sums; then dz is computed.  The activation isn't
+ * saved: it is computed again from z, to the same bits.
  */
 #include "kernels/norm.cuh"
 
 namespace
 {
 
-/* g at one row: the gradient of y, back through the pool when there is one, and 0 where ReLU gave 0. */
+/* g at one row: the gradient of y, back through the pool when there is one, and through the activation. */
 template <typename T, bool POOL>
 __device__ octet gradient_at(const kernel_norm_backward &k, const normaliser &norm, const column<T> &dy, int channel,
                              int row, const octet &z)
 {
     octet gradient = POOL ? gather_windows(k.window, k.channels, channel, row, k.height, k.width, dy) : dy.load(row);
-    const octet activation = norm.activate(z);
-    for (int i = 0; i < 8; i++)
-        if (activation.at[i] == 0)
-            gradient.at[i] = 0;
+    norm.deactivate(z, gradient);
     return gradient;
 }
 
 __device__ normaliser normaliser_of(const kernel_norm_backward &k, int channel)
 {
-    return normaliser(k.mean, load_channels(k.inverse_std, channel), k.gamma, k.beta, channel);
+    return normaliser(k.mean, load_channels(k.inverse_std, channel), k.gamma, k.beta, channel, k.activation);
 }
 
 enum { SUMS_SHARED = 16 * KERNEL_THREADS };
@@ -129,20 +126,21 @@ __device__ void input_gradients(const kernel_norm_backward &k, const thread_plac
     for (int i = 0; i < 8; i++)
         slope.at[i] *= k.inverse_std[place.channel + i];
     const column<T> z(k.z, place.channel), dy(k.dy, place.channel), dz(k.dz, place.channel);
+    const bool adds = !POOL && k.addend_gradient.data;
+    const column<T> addend(adds ? k.addend_gradient : k.dz, place.channel);
     const int positions = k.height * k.width, rows = k.batch * positions, counted = k.step->count * positions;
     for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
-        octet result = zero_octet();
+        octet result = zero_octet(), gradient = zero_octet();
         if (walk.row < counted) {
             const octet value = z.load(walk.row);
-            const octet gradient = gradient_at<T, POOL>(k, norm, dy, place.channel, walk.row, value);
+            gradient = gradient_at<T, POOL>(k, norm, dy, place.channel, walk.row, value);
             for (int i = 0; i < 8; i++)
                 result.at[i] = norm.scale.at[i] *
                                (gradient.at[i] - mean_gradient.at[i] - (value.at[i] - norm.mean.at[i]) * slope.at[i]);
         }
-        if (k.accumulate)
-            dz.add(walk.row, result);
-        else
-            dz.store(walk.row, result);
+        dz.put(walk.row, result, k.accumulate);
+        if (adds)
+            addend.put(walk.row, gradient, k.accumulate_addend);
     }
 }
 

@@ -54,11 +54,7 @@ template <typename T> __device__ void copy(const kernel_copy &k)
     const column<T> x(k.x, place.channel), y(k.y, place.channel);
     const int rows = k.batch * k.positions, counted = k.step->count * k.positions;
     for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
-        const octet values = walk.row < counted ? x.load(walk.row) : zero_octet();
-        if (k.accumulate)
-            y.add(walk.row, values);
-        else
-            y.store(walk.row, values);
+        y.put(walk.row, walk.row < counted ? x.load(walk.row) : zero_octet(), k.accumulate);
     }
 }
 
@@ -72,9 +68,8 @@ template <typename T> __device__ void add(const kernel_add &k)
     for (row_walk walk(place); walk.row < rows; walk.row += walk.step) {
         octet sum = zero_octet();
         if (walk.row < counted) {
-            const octet values = x.load(walk.row), more = x2.load(walk.row);
-            for (int i = 0; i < 8; i++)
-                sum.at[i] = values.at[i] + more.at[i];
+            sum = x.load(walk.row);
+            add_octet(sum, x2.load(walk.row));
         }
         y.store(walk.row, sum);
     }

@@ -32,10 +32,7 @@ template <typename T> __device__ void pool_backward(const kernel_pool_backward &
         octet gradient = zero_octet();
         if (walk.row < counted)
             gradient = gather_windows(k.window, k.channels, place.channel, walk.row, k.height, k.width, dy);
-        if (k.accumulate)
-            dx.add(walk.row, gradient);
-        else
-            dx.store(walk.row, gradient);
+        dx.put(walk.row, gradient, k.accumulate);
     }
 }
 

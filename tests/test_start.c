@@ -200,10 +200,10 @@ static void test_start_auto(void **state)
     assert_non_null(strstr(error.text, "--limit-params"));
 }
 
-static enum network_space space_of(const char *start, int64_t limit_flops, int64_t limit_parameters, bool on_gpu)
+static enum network_space space_of(const char *start, int64_t limit_flops, int64_t limit_parameters)
 {
     struct search_options options;
-    struct search_data data = {.input = {3, 32, 32}, .classes = 10, .train_images = 40000, .on_gpu = on_gpu};
+    struct search_data data = {.input = {3, 32, 32}, .classes = 10, .train_images = 40000};
     struct start_network found = {.weights = NULL};
     struct error error;
     options_default(&options);
@@ -216,18 +216,17 @@ static enum network_space space_of(const char *start, int64_t limit_flops, int64
     return options.space;
 }
 
-/* Modern layers are for small networks, and not for a GPU; a start network that is named decides. */
+/* Modern layers are for small networks; a start network that is named decides. */
 static void test_space_auto(void **state)
 {
-    assert_int_equal(space_of("auto", OPTION_AUTO, 0, false), SPACE_PLAIN);
-    assert_int_equal(space_of("auto", 0, 0, false), SPACE_PLAIN);
-    assert_int_equal(space_of("auto", 4000000, 0, false), SPACE_MODERN);
-    assert_int_equal(space_of("auto", OPTION_AUTO, 25000, false), SPACE_MODERN);
-    assert_int_equal(space_of("auto", 4000000, 2500, false), SPACE_PLAIN); /* too few for a modern one */
-    assert_int_equal(space_of("auto", 4000000, 25000, true), SPACE_PLAIN);
-    assert_int_equal(space_of("smallest", 4000000, 0, false), SPACE_PLAIN);
-    assert_int_equal(space_of("C(4,3,1) P(2,2) A(16,16) SM(10)", 4000000, 0, false), SPACE_PLAIN);
-    assert_int_equal(space_of("C(4,3,1) M(8,3) A(32,32) SM(10)", OPTION_AUTO, 0, true), SPACE_MODERN);
+    assert_int_equal(space_of("auto", OPTION_AUTO, 0), SPACE_PLAIN);
+    assert_int_equal(space_of("auto", 0, 0), SPACE_PLAIN);
+    assert_int_equal(space_of("auto", 4000000, 0), SPACE_MODERN);
+    assert_int_equal(space_of("auto", OPTION_AUTO, 25000), SPACE_MODERN);
+    assert_int_equal(space_of("auto", 4000000, 2500), SPACE_PLAIN); /* too few for a modern one */
+    assert_int_equal(space_of("smallest", 4000000, 0), SPACE_PLAIN);
+    assert_int_equal(space_of("C(4,3,1) P(2,2) A(16,16) SM(10)", 4000000, 0), SPACE_PLAIN);
+    assert_int_equal(space_of("C(4,3,1) M(8,3) A(32,32) SM(10)", OPTION_AUTO, 0), SPACE_MODERN);
 }
 
 /* A search in which the start network is `auto` goes on with that network and that limit. */

@@ -47,12 +47,6 @@ static void open_test(struct search_setup *setup, const struct data_spec *spec)
 static int check_device(const struct device *device, const struct search_options *options, struct error *error)
 {
     const struct backend *backend = device_backend(device, options->precision, error);
-    if (backend && options->space == SPACE_MODERN &&
-        !(backend->forward[OP_DEPTHWISE_BN_RELU] && backend->forward[OP_SQUEEZE_EXCITE]))
-        return error_set(error,
-                         "%s: a GPU can't train residual and separable layers (--space modern) yet; use "
-                         "--devices cpu",
-                         device->id);
     if (backend && options->mixup > 0 && backend->device)
         return error_set(error, "%s: a GPU can't mix images (--mixup) yet; leave --mixup out, or use --devices cpu",
                          device->id);
@@ -117,8 +111,6 @@ static int open_data(struct search_setup *setup, struct search_options *options,
         .own_validation = setup->images.validation > 0,
         .facts = &setup->facts,
     };
-    for (int i = 0; i < setup->device_count; i++)
-        setup->data.on_gpu = setup->data.on_gpu || setup->devices[i].cuda;
     return 0;
 }
 
@@ -144,7 +136,6 @@ int search_setup_open_farm(struct search_setup *setup, struct search_options *op
     *setup = (struct search_setup){.is_farm = true};
     if (open_devices(setup, "cpu:1", options, error) || open_data(setup, options, error))
         return -1;
-    setup->data.on_gpu = strstr(options->devices, "cuda") != NULL;
     setup->evaluator = evaluator_farm_new(url, lease, options, &setup->data,
                                           setup->test.count ? setup->test_images.hash : (struct hash){0}, error);
     return setup->evaluator ? 0 : -1;

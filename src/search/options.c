@@ -96,7 +96,7 @@ static const struct search_option table[] = {
      .help = "images: fashion-mnist, cifar10:DIR, images:DIR, npz:FILE and so on (man espalier, DATA); NAME+ augments"},
     {"space", OPTION_WORD, FIELD(space), .words = "plain|dense|modern|auto", .argument = "NAME", .fallback = "auto",
      .help = "plain networks, or dense ones (DenseNet-BC) too, or modern ones (residual and separable layers) too; auto: "
-             "as --start is, else modern where --limit-flops or --limit-params is given, and plain on a GPU"},
+             "as --start is, else modern where --limit-flops or --limit-params is given"},
     {"widths", OPTION_TEXT, FIELD(widths), .valid = valid_widths, .argument = "NAME", .fallback = "small",
      .help = "candidate widths: small (filters 4 to 40, growth rates 4 to 48) or paper (16 to 640, 40 to 64); modern "
              "networks have their own (8 to 128)"},

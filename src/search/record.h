@@ -20,7 +20,6 @@ struct search_data { /* what the first event says of the data */
     struct hash hash;
     const struct data_facts *facts; /* of these images; NULL: not known */
     bool own_validation;            /* the set has validation images of its own, for every seed */
-    bool on_gpu;                    /* some network may train on one */
     double speed;                   /* FLOPs of training a second, on all devices together; 0: not measured */
 };
 

@@ -208,7 +208,7 @@ void start_settle_space(struct search_options *options, const struct search_data
     if (options->space != SPACE_AUTO)
         return;
     bool automatic = !strcmp(options->start, OPTIONS_START_AUTO);
-    bool modern = automatic ? !data->on_gpu && is_small(options, data) : names_modern(options->start);
+    bool modern = automatic ? is_small(options, data) : names_modern(options->start);
     options->space = modern ? SPACE_MODERN : SPACE_PLAIN;
 }
 

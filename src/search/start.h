@@ -14,7 +14,7 @@ struct start_network {
 
 /* A space that is `auto` becomes that of the architecture which is named as the start network; another session's network
    or a file grows as a plain one.  Where none is named, it is the modern space if a limit says how small networks have to
-   be and no GPU trains, and otherwise the plain one: its layers take more FLOPs and parameters, and less time for each. */
+   be, and otherwise the plain one: its layers take more FLOPs and parameters, and less time for each. */
 void start_settle_space(struct search_options *options, const struct search_data *data);
 /* Find the start network.  In the options a space or limit that is `auto` gets its value, SESSION:NODE becomes an
    absolute path and a number, and FILE an absolute path. */

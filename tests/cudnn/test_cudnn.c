@@ -99,7 +99,7 @@ static void add_session(const char *name)
     free(folder);
 }
 
-/* The recorded searches; TINY to BIG of bench/train.c; the dense start network of the paper; strides, kernels of 5 and
+/* The recorded searches; TINY to BIG, MOBILE and RES of bench/train.c; the dense start network of the paper; strides, kernels of 5 and
    widths that no benchmark has. */
 static int collect_networks(void **state)
 {
@@ -119,6 +119,8 @@ static int collect_networks(void **state)
         "SM(10)",
         "C(8,3,1) D(4,[4,4,4,4]) T(0.5) D(4,[4,12,4,4]) A(16,16) SM(10)",
         "C(5,5,2) C(13,1,1) C(40,5,1) P(2,2) C(640,3,1) C(7,3,2) A(2,2) FC(80) SM(10)",
+        "C(16,3,1) M(48,3) S(32,3,2) M(96,3) S(64,3,2) M(192,3) S(96,3,1) M(288,3) A(8,8) SM(10)",
+        "C(16,3,1) R(16,3) C(32,3,2) R(32,3) C(64,3,2) R(64,3) A(8,8) SM(10)",
     };
     for (size_t i = 0; i < COUNT_OF(more); i++)
         add_network(more[i], cifar);

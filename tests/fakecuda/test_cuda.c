@@ -111,13 +111,15 @@ static void too_little_memory_fails_one_network(void **state)
 }
 
 /* What the backend has no operation for is refused before anything is placed there. */
-static void modern_networks_are_refused(void **state)
+static void missing_operations_are_refused(void **state)
 {
     struct error error;
+    struct backend without = *module->backend(0);
+    without.forward[OP_DEPTHWISE_BN_RELU] = NULL;
     struct plan *plan = memory_new(1, sizeof *plan);
     struct weights *weights = bed_weights("C(4,3,1) M(8,3) SM(5)", input, 1);
     plan_lower(&weights->arch, input, &(struct plan_options){0}, plan);
-    assert_null(network_open(module->backend(0), plan, 8, NETWORK_TRAINING, weights, NULL, &error));
+    assert_null(network_open(&without, plan, 8, NETWORK_TRAINING, weights, NULL, &error));
     assert_non_null(strstr(error.text, " can't compute mobile1 of this network yet; use the CPU"));
     weights_free(weights);
     free(plan);
@@ -363,19 +365,69 @@ static void nodes_of_a_step(void **state)
     }
 }
 
+static int nodes_of(const char *text, int side, int batch_size)
+{
+    const struct shape shape = {3, side, side};
+    static const struct sgd sgd = {0.01f, 0.9f, 1e-4f, true};
+    struct images images;
+    struct view view;
+    struct error error;
+    struct plan *plan = memory_new(1, sizeof *plan);
+    pictures_draw(shape, CLASSES, batch_size, 80, 3, &images, &view);
+    struct weights *weights = bed_weights(text, shape, 2);
+    plan_lower(&weights->arch, shape, &(struct plan_options){0}, plan);
+    struct network *network =
+        network_open(module->backend(0), plan, batch_size, NETWORK_TRAINING, weights, NULL, &error);
+    struct batch batch = {&view, view.index, NULL, batch_size, NULL};
+    for (int step = 0; step < 2; step++)
+        network_train(network, &batch, &sgd, 0.9f, 1);
+    network_finish(network);
+    assert_int_equal(network_trouble(network, &error), DEVICE_FINE);
+    network_free(network);
+    weights_free(weights);
+    free(plan);
+    pictures_done(&images, &view);
+    return (int)fake->graph_nodes();
+}
+
+/* What a layer of the modern space adds to a step, on a large map and on one whose BN takes one launch each way.  With
+   M and R two are the pool's behind them, which isn't joined to an addition. */
+static void nodes_of_a_modern_layer(void **state)
+{
+    enum { BATCH = 17, LARGE = 16, SMALL = 8 };
+    static const struct {
+        const char *layer;
+        int large, small;
+    } rows[] = {
+        {"C(2,1,1)", 7, 5}, {"S(2,3,1)", 12, 9}, {"M(2,3)", 22, 17}, {"R(2,1)", 17, 13}, {"M(2,3,se,hs)", 25, 20},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        for (int small = 0; small < 2; small++) {
+            int side = small ? SMALL : LARGE;
+            char text[96];
+            snprintf(text, sizeof text, "C(2,1,1) %s A(%d,%d) SM(5)", rows[i].layer, side, side);
+            int nodes = nodes_of(text, side, BATCH);
+            snprintf(text, sizeof text, "C(2,1,1) A(%d,%d) SM(5)", side, side);
+            nodes -= nodes_of(text, side, BATCH);
+            print_message("# %s adds %d nodes\n", rows[i].layer, nodes);
+            assert_int_equal(nodes, small ? rows[i].small : rows[i].large);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_steps_are_one_launch),
         cmocka_unit_test(the_average_stays_on_the_device),
         cmocka_unit_test(nodes_of_a_step),
+        cmocka_unit_test(nodes_of_a_modern_layer),
         cmocka_unit_test(the_heuristics_are_read_to_their_end),
         cmocka_unit_test(only_a_lost_device_is_lost),
         cmocka_unit_test(a_failed_capture_concerns_one_network),
         cmocka_unit_test(devices_are_in_order_of_their_address),
         cmocka_unit_test(training_leaves_nothing_behind),
         cmocka_unit_test(too_little_memory_fails_one_network),
-        cmocka_unit_test(modern_networks_are_refused),
+        cmocka_unit_test(missing_operations_are_refused),
         cmocka_unit_test(every_call_may_fail),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);

@@ -8,7 +8,7 @@ if [ ! -r "$fakes/espalier-cuda.so" ] || [ ! -r "$fakes/libnvidia-ml.so.1" ]; th
     skip "GPUs" "the fake of CUDA is built with the CUDA toolkit and cmocka only"
     exit 0
 fi
-plan 18
+plan 19
 ESPALIER_CUDA_MODULE=$fakes/espalier-cuda.so
 LD_LIBRARY_PATH=$fakes
 FAKE_CUDA_MEMORY=5000000000
@@ -51,6 +51,9 @@ shows "devices by their names" '"Fake GPU 1, 0000:3f:00.0, GPU-' cat state.json
 shows "a reading" '"utilisation": *0.94' cat state.json
 shows "of a board that has few" '"utilisation": *null' cat state.json
 shows "results name their device" '"device": *"cuda:0"' cat state.json
+
+ok "a search of modern networks" "$espalier" run --out m.esp --devices cuda:0x1 --networks 2 $options --space modern \
+    --start "C(4,3,1) M(8,3) A(2,2) SM(2)"
 
 # --- while the driver hangs, only the GPU has no readings ---
 ok "a search while NVML hangs" env FAKE_NVML=hang "$espalier" run --out h.esp --devices cpu:1,cuda:0x1 --networks 2 $options \

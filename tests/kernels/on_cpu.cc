@@ -20,11 +20,13 @@
 #include <ucontext.h>
 
 #include "kernels/classifier.cu"
+#include "kernels/depthwise.cu"
 #include "kernels/load.cu"
 #include "kernels/norm.cu"
 #include "kernels/norm_backward.cu"
 #include "kernels/pointwise.cu"
 #include "kernels/pool.cu"
+#include "kernels/squeeze.cu"
 #include "kernels/update.cu"
 #include "kernels/weights.cu"
 

@@ -1,5 +1,6 @@
 /*
- * test_kernels_norm.c - the kernels for BN, ReLU and the pool behind them against the reference backend.
+ * test_kernels_norm.c - the kernels for BN, its activation and the pool or addition behind them against the reference
+ * backend.
  *
  * Both get the same stored values.  So all that is computed in float must agree closely for every storage type, and
  * what is stored may differ by one rounding.  Every case runs in three orders of threads and blocks, whose results must
@@ -27,6 +28,7 @@ struct norm_case {
     bool grid;            /* values with many ties */
     enum bed_place place; /* of all tensors */
     bool accumulate;
+    enum kernel_activation activation; /* KERNEL_LINEAR: something is added behind it */
 };
 
 /* Channels, height and width of z, images of the batch, images of the tensors. */
@@ -68,6 +70,12 @@ static const struct norm_case cases[] = {
     CASE(7, 8, 8, 2, 2, MAX(2, 2), .grid = true, .place = BED_SLICE_UNALIGNED),
     CASE(16, 6, 6, 2, 3, AVERAGE(2, 2), .place = BED_SLICE, .accumulate = true),
     CASE(16, 6, 6, 2, 3, NONE, .accumulate = true),
+    CASE(5, 9, 7, 3, 4, NONE, .activation = KERNEL_HARD_SWISH),
+    CASE(264, 2, 3, 5, 8, NONE, .activation = KERNEL_HARD_SWISH),
+    CASE(5, 9, 7, 3, 4, NONE, .activation = KERNEL_LINEAR),
+    CASE(264, 2, 3, 5, 8, NONE, .activation = KERNEL_LINEAR),
+    CASE(12, 7, 7, 3, 4, NONE, .activation = KERNEL_LINEAR, .place = BED_SLICE, .accumulate = true),
+    CASE(7, 8, 8, 2, 2, NONE, .activation = KERNEL_LINEAR, .place = BED_SLICE_UNALIGNED),
 };
 
 static const float bn_decay = 0.9f;
@@ -75,16 +83,19 @@ static const float bn_decay = 0.9f;
 /* What went in, plain; what came out, of the reference or of the kernels.  By channel: `channels` values. */
 struct arrays {
     size_t z_size, y_size;
-    float *z, *gamma, *beta, *dy, *before;        /* in; `before`: what dz held */
+    float *z, *gamma, *beta, *dy, *before;        /* in; `before`: what dz and daddend held */
+    float *addend;                                /* in */
     float *mean, *variance;                       /* in and out: running */
     float *y, *y_inference, *dz, *dgamma, *dbeta; /* out */
+    float *daddend;                               /* out */
 };
 
 static const size_t offset_of_arrays[] = {
-    offsetof(struct arrays, z),        offsetof(struct arrays, gamma),  offsetof(struct arrays, beta),
-    offsetof(struct arrays, dy),       offsetof(struct arrays, before), offsetof(struct arrays, mean),
-    offsetof(struct arrays, variance), offsetof(struct arrays, y),      offsetof(struct arrays, y_inference),
-    offsetof(struct arrays, dz),       offsetof(struct arrays, dgamma), offsetof(struct arrays, dbeta),
+    offsetof(struct arrays, z),        offsetof(struct arrays, gamma),   offsetof(struct arrays, beta),
+    offsetof(struct arrays, dy),       offsetof(struct arrays, before),  offsetof(struct arrays, mean),
+    offsetof(struct arrays, variance), offsetof(struct arrays, y),       offsetof(struct arrays, y_inference),
+    offsetof(struct arrays, dz),       offsetof(struct arrays, dgamma),  offsetof(struct arrays, dbeta),
+    offsetof(struct arrays, addend),   offsetof(struct arrays, daddend),
 };
 
 static int pooled(int side, const struct norm_case *c)
@@ -98,13 +109,15 @@ static void arrays_draw(const struct norm_case *c, const struct bed_type *type, 
     size_t channels = (size_t)c->channels;
     a->z_size = (size_t)c->count * channels * c->height * c->width;
     a->y_size = (size_t)c->count * channels * pooled(c->height, c) * pooled(c->width, c);
-    size_t sizes[COUNT_OF(offset_of_arrays)] = {a->z_size, channels,  channels,  a->y_size, a->z_size, channels,
-                                                channels,  a->y_size, a->y_size, a->z_size, channels,  channels};
+    size_t sizes[COUNT_OF(offset_of_arrays)] = {a->z_size, channels, channels,  a->y_size, a->z_size,
+                                                channels,  channels, a->y_size, a->y_size, a->z_size,
+                                                channels,  channels, a->y_size, a->y_size};
     for (size_t i = 0; i < COUNT_OF(sizes); i++)
         *(float **)((char *)a + offset_of_arrays[i]) = bed_floats(sizes[i]);
     bed_draw(&stream, type, c->grid, a->z_size, a->z);
     bed_draw(&stream, type, false, a->y_size, a->dy);
     bed_draw(&stream, type, false, a->z_size, a->before);
+    bed_draw(&stream, type, false, a->y_size, a->addend);
     for (size_t i = 0; i < channels; i++) {
         a->gamma[i] = (random_below(&stream, 4) ? 1 : -1) * (0.5f + random_uniform(&stream));
         a->beta[i] = 0.5f * random_normal(&stream);
@@ -125,6 +138,8 @@ static void reference(const struct norm_case *c, struct arrays *a)
 {
     int channels = c->channels, planes = c->count * channels;
     struct op op = {.kind = OP_CONV_BN_RELU, .channels = channels, .height = c->height, .width = c->width};
+    op.kind = c->activation == KERNEL_LINEAR ? OP_CONV_BN_ADD : op.kind;
+    op.hard_swish = c->activation == KERNEL_HARD_SWISH;
     op.pool = c->pool;
     op.pool_size = c->size;
     op.pool_stride = c->stride;
@@ -145,7 +160,11 @@ static void reference(const struct norm_case *c, struct arrays *a)
             ref_pool_forward(&op, planes, c->height, c->width, activation, y);
         else
             memcpy(activation, y, a->z_size * sizeof *y);
+        for (size_t i = 0; c->activation == KERNEL_LINEAR && i < a->y_size; i++)
+            y[i] += a->addend[i];
     }
+    for (size_t i = 0; i < a->y_size; i++)
+        a->daddend[i] = c->activation == KERNEL_LINEAR ? a->dy[i] + (c->accumulate ? a->before[i] : 0) : 0;
     if (c->pool)
         ref_pool_backward(&op, planes, c->height, c->width, activation, a->dy, a->dz);
     else
@@ -170,7 +189,7 @@ static void reference(const struct norm_case *c, struct arrays *a)
 struct device_arrays {
     const struct norm_case *c;
     const struct bed_type *type;
-    struct bed_tensor z, y, dy, dz;
+    struct bed_tensor z, y, dy, dz, addend, daddend;
     struct kernel_step step;
     struct kernel_window window;
     float *gamma, *beta, *running_mean, *running_variance, *mean, *inverse_std, *partials;
@@ -205,6 +224,8 @@ static void device_init(struct device_arrays *d, const struct norm_case *c, cons
         .y = bed_tensor_new(type, c->place, c->batch, c->channels, ph * pw),
         .dy = bed_tensor_new(type, c->place, c->batch, c->channels, ph * pw),
         .dz = bed_tensor_new(type, c->place, c->batch, c->channels, c->height * c->width),
+        .addend = bed_tensor_new(type, c->place, c->batch, c->channels, ph * pw),
+        .daddend = bed_tensor_new(type, c->place, c->batch, c->channels, ph * pw),
         .step = {.count = c->count, .bn_decay = bn_decay},
         .window = {c->pool == POOL_AVERAGE, c->size, c->stride, ph, pw, NULL},
         .gamma = by_channel(c, a->gamma),
@@ -223,6 +244,10 @@ static void device_init(struct device_arrays *d, const struct norm_case *c, cons
         d->window.choice = (uint16_t *)bed_floats((size_t)c->batch * ph * pw * KERNEL_ROUND(c->channels) / 2);
     bed_write(&d->z, c->count, a->z);
     bed_write(&d->dy, c->count, a->dy);
+    bed_write(&d->addend, c->count, a->addend);
+    bed_zero(&d->daddend);
+    if (c->accumulate && !c->pool)
+        bed_write(&d->daddend, c->count, a->before);
     if (c->accumulate) {
         bed_zero(&d->dz); /* as kernels leave the images beyond the count */
         bed_write(&d->dz, c->count, a->before);
@@ -231,7 +256,7 @@ static void device_init(struct device_arrays *d, const struct norm_case *c, cons
 
 static void device_done(struct device_arrays *d)
 {
-    struct bed_tensor *tensors[] = {&d->z, &d->y, &d->dy, &d->dz};
+    struct bed_tensor *tensors[] = {&d->z, &d->y, &d->dy, &d->dz, &d->addend, &d->daddend};
     float *floats[] = {d->gamma,    d->beta,   d->running_mean, d->running_variance, d->mean,        d->inverse_std,
                        d->partials, d->dgamma, d->dbeta,        d->mean_gradient,    d->mean_product};
     for (size_t i = 0; i < COUNT_OF(tensors); i++)
@@ -270,6 +295,9 @@ static void forward(struct device_arrays *d, bool training, bool whole)
     };
     if (!training)
         arguments.window.choice = NULL;
+    arguments.activation = c->activation;
+    if (c->activation == KERNEL_LINEAR)
+        arguments.addend = d->addend.map;
     if (training && whole)
         bed_launch(c->pool ? "norm_pool_whole_forward" : "norm_whole_forward", d->type, kernel_grid_whole(c->channels),
                    &(struct kernel_norm_whole){moments, arguments});
@@ -303,7 +331,11 @@ static void backward(struct device_arrays *d, bool whole)
         .mean_product = d->mean_product,
         .dz = d->dz.map,
         .accumulate = c->accumulate,
+        .activation = c->activation,
+        .accumulate_addend = c->accumulate,
     };
+    if (c->activation == KERNEL_LINEAR)
+        arguments.addend_gradient = d->daddend.map;
     if (whole) {
         bed_launch(c->pool ? "norm_pool_whole_backward" : "norm_whole_backward", d->type,
                    kernel_grid_whole(c->channels), &arguments);
@@ -339,6 +371,10 @@ static void run_kernels(const struct norm_case *c, const struct bed_type *type, 
     backward(&device, whole);
     bed_read(&device.y, c->count, a->y);
     bed_read(&device.dz, c->count, a->dz);
+    bed_read(&device.daddend, c->count, a->daddend);
+    check_beside(&device.daddend, c->count, name, "the addend's gradient");
+    for (size_t i = 0; c->activation != KERNEL_LINEAR && i < a->y_size; i++)
+        a->daddend[i] = 0;
     check_beside(&device.y, c->count, name, "y");
     check_beside(&device.dz, c->count, name, "dz");
     read_channels(c, device.running_mean, a->mean);
@@ -365,6 +401,7 @@ static const struct {
     {"gradient of gamma", offsetof(struct arrays, dgamma), false, true},
     {"gradient of beta", offsetof(struct arrays, dbeta), false, true},
     {"dz", offsetof(struct arrays, dz), true, false},
+    {"gradient of the addend", offsetof(struct arrays, daddend), true, false},
 };
 
 static float *result_of(const struct arrays *a, size_t i)

@@ -26,9 +26,12 @@ size_t upload_bytes(const struct context *context)
 static size_t tickets_bytes(const struct plan *plan)
 {
     int most = 1;
-    for (int i = 0; i < plan->op_count; i++)
-        if (KERNEL_TICKETS(plan->ops[i].channels) > most)
-            most = KERNEL_TICKETS(plan->ops[i].channels);
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+        int tickets = op->kind == OP_DEPTHWISE_BN_RELU ? KERNEL_DEPTHWISE_TICKETS(op->channels, op->kernel)
+                                                       : KERNEL_TICKETS(op->channels);
+        most = tickets > most ? tickets : most;
+    }
     return (size_t)most * sizeof(unsigned);
 }
 

@@ -3,7 +3,7 @@
  *
  * A tensor is [image][y][x][channel] with the channels rounded up to eight.  Weights are [output][position][input] with
  * outputs and inputs rounded up, so that cuDNN can use them without a copy, and a fully connected layer reads a map
- * without one.
+ * without one.  Those of a depthwise convolution are [position][channel].
  */
 #include "backend/cuda/layout.h"
 #include "util/bug.h"
@@ -31,19 +31,20 @@ size_t tensor_bytes_of(const struct tensor *tensor, int batch, enum storage stor
                    storage_bytes(storage));
 }
 
+/* cuDNN's. */
 static bool is_convolution(const struct op *op)
 {
-    return op->kind == OP_CONV_BN_RELU || op->kind == OP_CONV;
+    return op_is_convolution(op) && op->kind != OP_DEPTHWISE_BN_RELU;
 }
 
 static bool has_weight(const struct op *op)
 {
-    return is_convolution(op) || op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER;
+    return op_is_convolution(op) || op->kind == OP_FC_BN_RELU || op->kind == OP_CLASSIFIER;
 }
 
 static bool has_vectors(const struct op *op)
 {
-    return has_weight(op) || op->kind == OP_BN_RELU;
+    return has_weight(op) || op->kind == OP_BN_RELU || op->kind == OP_SQUEEZE_EXCITE;
 }
 
 /* A vector by channel is one output with that many inputs. */
@@ -57,6 +58,11 @@ static int64_t add_part(struct weight_layout *layout, int64_t canonical, int out
     return part->stored;
 }
 
+static int64_t add_matrix(struct weight_layout *layout, const struct weights_layer *layer)
+{
+    return add_part(layout, layer->weight, layer->outputs, layer->inputs, 1, KERNEL_ROUND(layer->outputs));
+}
+
 static int64_t add_vector(struct weight_layout *layout, int64_t canonical, int channels)
 {
     return canonical < 0 ? -1 : add_part(layout, canonical, 1, channels, 1, 1);
@@ -68,10 +74,16 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
     for (int i = 0; i < plan->op_count; i++) {
         const struct op *op = &plan->ops[i];
         const struct tensor *input = &plan->tensors[op->inputs[0]];
-        int positions = is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
-        if (has_weight(op))
+        int positions = op_is_convolution(op) ? op->kernel * op->kernel : input->height * input->width;
+        if (op->kind == OP_DEPTHWISE_BN_RELU)
+            layout->ops[i].weight = add_part(layout, op->weights.weight, 1, op->channels, positions, 1);
+        else if (has_weight(op))
             layout->ops[i].weight = add_part(layout, op->weights.weight, op->weights.outputs, input->channels,
                                              positions, KERNEL_ROUND(op->weights.outputs));
+        if (op->kind == OP_SQUEEZE_EXCITE) {
+            layout->ops[i].weight = add_matrix(layout, &op->weights);
+            layout->ops[i].excite = add_matrix(layout, &op->excite);
+        }
     }
     layout->weights = layout->total;
     layout->weight_parts = layout->part_count;
@@ -82,6 +94,8 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout)
         layout->ops[i].gamma = add_vector(layout, layer->gamma, layer->outputs);
         layout->ops[i].beta = add_vector(layout, layer->beta, layer->outputs);
         layout->ops[i].bias = add_vector(layout, layer->bias, layer->outputs);
+        if (plan->ops[i].kind == OP_SQUEEZE_EXCITE)
+            layout->ops[i].excite_bias = add_vector(layout, plan->ops[i].excite.bias, plan->ops[i].excite.outputs);
     }
     layout->trained = layout->total;
     layout->trained_parts = layout->part_count;
@@ -126,25 +140,32 @@ static size_t linear_bytes(const struct op *op, int batch, enum storage storage)
 /* Whether its linear part is stored: BN saves it for backward, in inference it is in scratch memory. */
 static bool has_linear_part(const struct op *op)
 {
-    return is_convolution(op) || op->kind == OP_FC_BN_RELU;
+    return op_is_convolution(op) || op->kind == OP_FC_BN_RELU;
 }
 
-static bool is_normalised(const struct op *op)
+static struct squeeze_values squeeze_layout(struct memory *memory, const struct op *op, int batch)
 {
-    return op->kind == OP_CONV_BN_RELU || op->kind == OP_FC_BN_RELU || op->kind == OP_BN_RELU;
+    size_t image = (size_t)batch * sizeof(float);
+    struct squeeze_values values;
+    values.mean = memory_take(memory, image * KERNEL_ROUND(op->channels));
+    values.squeezed = memory_take(memory, image * KERNEL_ROUND(op->weights.outputs));
+    values.excited = memory_take(memory, image * KERNEL_ROUND(op->channels));
+    return values;
 }
 
 struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage, void *begin)
 {
     struct memory memory = {(uintptr_t)begin, 0};
     struct saved saved = {0};
-    if (is_normalised(op)) {
+    if (op_has_bn(op)) {
         size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
         if (has_linear_part(op)) /* OP_BN_RELU reads its input again */
             saved.z = memory_take(&memory, linear_bytes(op, batch, storage));
         saved.mean = memory_take(&memory, vector);
         saved.inverse_std = memory_take(&memory, vector);
     }
+    if (op->kind == OP_SQUEEZE_EXCITE)
+        saved.squeeze = squeeze_layout(&memory, op, batch);
     if (op->pool == POOL_MAX) {
         const struct tensor *output = &plan->tensors[op->output];
         saved.choice = memory_take(&memory, (size_t)batch * output->height * output->width *
@@ -154,6 +175,11 @@ struct saved saved_layout(const struct plan *plan, const struct op *op, int batc
     return saved;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 struct scratch scratch_layout(const struct op *op, int batch, enum storage storage, void *begin)
 {
     struct memory memory = {(uintptr_t)begin, 0};
@@ -161,11 +187,15 @@ struct scratch scratch_layout(const struct op *op, int batch, enum storage stora
     size_t vector = (size_t)KERNEL_ROUND(op->channels) * sizeof(float);
     if (has_linear_part(op))
         scratch.z = memory_take(&memory, linear_bytes(op, batch, storage));
-    if (is_normalised(op)) {
-        int64_t partials = kernel_partials((int64_t)batch * op->height * op->width, op->channels);
+    if (op_has_bn(op)) {
+        int64_t rows = (int64_t)batch * op->height * op->width, partials = kernel_partials(rows, op->channels);
+        if (op->kind == OP_DEPTHWISE_BN_RELU)
+            partials = larger(partials, kernel_depthwise_partials(rows, op->channels, op->kernel));
         scratch.partials = memory_take(&memory, (size_t)partials * sizeof(float));
         scratch.mean_gradient = memory_take(&memory, vector);
         scratch.mean_product = memory_take(&memory, vector);
+    } else if (op->kind == OP_SQUEEZE_EXCITE) {
+        scratch.squeeze = squeeze_layout(&memory, op, batch);
     } else if (op->kind == OP_CLASSIFIER) {
         scratch.z = memory_take(&memory, (size_t)batch * vector);
         scratch.losses = memory_take(&memory, (size_t)batch * sizeof(float));

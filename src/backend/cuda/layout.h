@@ -28,6 +28,7 @@ struct weight_layout {
     struct kernel_part parts[PLAN_OPS_MAX * 5];
     struct op_offsets {
         int64_t weight, gamma, beta, bias, mean, variance; /* of the first value */
+        int64_t excite, excite_bias;                       /* of OP_SQUEEZE_EXCITE */
     } ops[PLAN_OPS_MAX];
 };
 void weight_layout_of(const struct plan *plan, struct weight_layout *layout);
@@ -36,12 +37,18 @@ void weight_layout_of(const struct plan *plan, struct weight_layout *layout);
 bool conv_is_needed(const struct op *op, enum conv_direction direction, bool training);
 struct conv_shape conv_shape_of(const struct plan *plan, const struct op *op, int batch, enum storage storage);
 
+/* What lies between the maps of OP_SQUEEZE_EXCITE (struct kernel_squeeze), or the gradients of that. */
+struct squeeze_values {
+    float *mean, *squeezed, *excited;
+};
+
 /* What an operation saves for its backward pass, from `begin` on (NULL: only `bytes` has a meaning): its linear part,
    the batch's statistics, and where a max pool found its values. */
 struct saved {
     void *z;
     float *mean, *inverse_std;
     uint16_t *choice;
+    struct squeeze_values squeeze;
     size_t bytes;
 };
 struct saved saved_layout(const struct plan *plan, const struct op *op, int batch, enum storage storage, void *begin);
@@ -50,6 +57,7 @@ struct saved saved_layout(const struct plan *plan, const struct op *op, int batc
    hits of the classifier. */
 struct scratch {
     void *z;
+    struct squeeze_values squeeze;
     float *partials, *mean_gradient, *mean_product, *losses;
     int32_t *hits;
     size_t bytes;

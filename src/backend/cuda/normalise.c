@@ -1,4 +1,4 @@
-/* normalise.c - see operation.h: BN, ReLU and a joined pool, by the project's kernels. */
+/* normalise.c - see operation.h: BN, its activation and what is joined to it, by the project's kernels. */
 #include "backend/cuda/operation.h"
 
 /* Whether a map is so small that one launch does all of it. */
@@ -7,11 +7,15 @@ static bool is_whole(const struct op_run *run)
     return rows_of(run->context, run->op->height, run->op->width) <= KERNEL_WHOLE_ROWS;
 }
 
-void normalise_forward(const struct op_run *run, struct kernel_map z)
+static enum kernel_activation activation_of(const struct op *op)
+{
+    return op->kind == OP_CONV_BN_ADD ? KERNEL_LINEAR : op->hard_swish ? KERNEL_HARD_SWISH : KERNEL_RELU;
+}
+
+struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    const struct tensor *output = &run->plan->tensors[op->output];
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
     struct kernel_norm_whole arguments = {
@@ -37,10 +41,21 @@ void normalise_forward(const struct op_run *run, struct kernel_map z)
                     .gamma = context->values + at->gamma,
                     .beta = context->values + at->beta,
                     .z = z,
-                    .y = output_map(run, run->y)},
+                    .y = output_map(run, run->y),
+                    .activation = activation_of(op)},
     };
     if (op->pool)
         arguments.forward.window = window_of(run);
+    if (op->kind == OP_CONV_BN_ADD)
+        arguments.forward.addend = input_map(run, 1, run->x2);
+    return arguments;
+}
+
+void normalise_forward(const struct op_run *run, struct kernel_map z)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    struct kernel_norm_whole arguments = normalise_arguments(run, z);
     if (run->training && is_whole(run)) {
         launch(context, op->pool ? KERNEL_norm_pool_whole_forward : KERNEL_norm_whole_forward, context->storage,
                kernel_grid_whole(op->channels), &arguments);
@@ -49,8 +64,16 @@ void normalise_forward(const struct op_run *run, struct kernel_map z)
     if (run->training)
         launch(context, KERNEL_norm_moments, context->storage,
                kernel_grid_sums(rows_of(context, op->height, op->width), op->channels), &arguments.moments);
+    normalise_rows(run, &arguments.forward);
+}
+
+void normalise_rows(const struct op_run *run, const struct kernel_norm_forward *arguments)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    const struct tensor *output = &run->plan->tensors[op->output];
     launch(context, op->pool ? KERNEL_norm_pool_forward : KERNEL_norm_forward, context->storage,
-           kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments.forward);
+           kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), arguments);
 }
 
 void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
@@ -81,9 +104,14 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
         .mean_product = scratch.mean_product,
         .dz = dz,
         .accumulate = accumulate,
+        .activation = activation_of(op),
     };
     if (op->pool)
         arguments.window = window_of(run);
+    if (op->kind == OP_CONV_BN_ADD && run->dx2) {
+        arguments.addend_gradient = input_map(run, 1, run->dx2);
+        arguments.accumulate_addend = op->adds_input_gradient[1];
+    }
     if (dz.data && is_whole(run)) {
         launch(context, op->pool ? KERNEL_norm_pool_whole_backward : KERNEL_norm_whole_backward, context->storage,
                kernel_grid_whole(op->channels), &arguments);

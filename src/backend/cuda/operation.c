@@ -69,16 +69,14 @@ static void convolve(const struct op_run *run, enum conv_direction direction, co
                     "a convolution");
 }
 
-/* --- BN, ReLU and pool (normalise.c) of the operation's own linear part --- */
+/* --- the operation's own linear part --- */
 
-/* Where the linear part lies; in training it is saved for backward. */
-static void *linear_part(const struct op_run *run)
+void *linear_part(const struct op_run *run)
 {
     return run->training ? saved_of(run).z : scratch_of(run).z;
 }
 
-/* Returns its gradient, in scratch memory. */
-static void *linear_part_backward(const struct op_run *run)
+void *linear_part_backward(const struct op_run *run)
 {
     int channels = run->op->channels;
     void *z = saved_of(run).z, *dz = scratch_of(run).z;
@@ -97,6 +95,7 @@ static void load(void *opaque, const struct tensor *tensor, const struct batch *
            &arguments);
 }
 
+/* OP_CONV_BN_ADD too: normalise.c knows what follows the BN. */
 static void conv_bn_relu_forward(const struct op_run *run)
 {
     void *z = linear_part(run);
@@ -311,6 +310,7 @@ static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float
 
 const struct backend cuda_operations = {
     .load = load,
+    .hard_swish = true,
     .forward = {[OP_CONV_BN_RELU] = conv_bn_relu_forward,
                 [OP_CONV] = conv_forward,
                 [OP_BN_RELU] = bn_relu_forward,
@@ -318,6 +318,9 @@ const struct backend cuda_operations = {
                 [OP_POOL] = pool_forward,
                 [OP_DROPOUT] = dropout_forward,
                 [OP_ADD] = add_forward,
+                [OP_DEPTHWISE_BN_RELU] = depthwise_bn_relu_forward,
+                [OP_CONV_BN_ADD] = conv_bn_relu_forward,
+                [OP_SQUEEZE_EXCITE] = squeeze_excite_forward,
                 [OP_CLASSIFIER] = classifier_forward},
     .backward = {[OP_CONV_BN_RELU] = conv_bn_relu_backward,
                  [OP_CONV] = conv_backward,
@@ -326,6 +329,9 @@ const struct backend cuda_operations = {
                  [OP_POOL] = pool_backward,
                  [OP_DROPOUT] = dropout_backward,
                  [OP_ADD] = add_backward,
+                 [OP_DEPTHWISE_BN_RELU] = depthwise_bn_relu_backward,
+                 [OP_CONV_BN_ADD] = conv_bn_relu_backward,
+                 [OP_SQUEEZE_EXCITE] = squeeze_excite_backward,
                  [OP_CLASSIFIER] = classifier_backward},
     .update = update_all,
 };

@@ -1,5 +1,6 @@
 /*
- * operation.h - what the operations (operation.c) share: their operands, and BN.
+ * operation.h - what the operations (operation.c, depthwise.c, squeeze.c) share: their operands, their linear part, and
+ * BN.
  *
  * All of it concerns the operation `run` of the network on its context; nothing here waits.
  */
@@ -27,10 +28,32 @@ struct kernel_window window_of(const struct op_run *run);
 /* Positions of a map, over all images of the batch. */
 int64_t rows_of(const struct context *context, int height, int width);
 
-/* --- BN, ReLU and a joined pool (normalise.c) --- */
+/* --- the linear part of an operation with a BN (operation.c) --- */
 
+/* Where it lies; in training it is saved for backward. */
+void *linear_part(const struct op_run *run);
+/* Compute the gradients of BN, and of an addend; returns that of the linear part, in scratch memory. */
+void *linear_part_backward(const struct op_run *run);
+
+/* --- BN, its activation, and a joined pool or addition (normalise.c) --- */
+
+/* What the kernels take, for the statistics and for what follows them. */
+struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z);
 void normalise_forward(const struct op_run *run, struct kernel_map z);
-/* Compute the gradients of gamma, beta and `z` from that of the output.  `dz` without data: not wanted. */
+/* The part of it behind the statistics. */
+void normalise_rows(const struct op_run *run, const struct kernel_norm_forward *arguments);
+/* Compute the gradients of gamma, beta, `z` and an addend from that of the output.  `dz` without data: not wanted; then
+   there is no addend. */
 void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate);
+
+/* --- depthwise convolutions (depthwise.c) --- */
+
+void depthwise_bn_relu_forward(const struct op_run *run);
+void depthwise_bn_relu_backward(const struct op_run *run);
+
+/* --- squeeze and excitation (squeeze.c) --- */
+
+void squeeze_excite_forward(const struct op_run *run);
+void squeeze_excite_backward(const struct op_run *run);
 
 #endif

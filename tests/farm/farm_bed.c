@@ -9,10 +9,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "util/bug.h"
 #include "util/clock.h"
@@ -145,6 +151,18 @@ void bed_wait_for(int64_t value, const char *format, ...)
     fail_msg("%s: %d, not %d", format, (int)found, (int)value);
 }
 
+char *bed_left(void)
+{
+    return bed_sql_text("SELECT coalesce(string_agg(n || ' ' || name, ', '), '') FROM (VALUES"
+                        " ((SELECT count(*) FROM espalier.trial), 'trial'),"
+                        " ((SELECT count(*) FROM espalier.report), 'report'),"
+                        " ((SELECT count(*) FROM espalier.blob), 'blob'),"
+                        " ((SELECT count(*) FROM espalier.chunk), 'chunk'),"
+                        " ((SELECT count(*) FROM espalier.worker), 'worker'),"
+                        " ((SELECT count(*) FROM espalier.lane), 'lane'),"
+                        " ((SELECT count(*) FROM espalier.live), 'live')) AS left_rows (n, name) WHERE n > 0");
+}
+
 void bed_disconnect(const char *program)
 {
     bed_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '%s'", program);
@@ -182,7 +200,7 @@ enum relay_end bed_worker_run(struct bed_worker *worker)
     struct relay_options options = {
         .idle = worker->idle, .patience = worker->patience, .stop = &worker->stop, .say = say};
     worker->end = RELAY_FAILED;
-    if (!db_new(bed_url, "espalier worker", &db, &worker->error)) {
+    if (!db_new(worker->url ? worker->url : bed_url, "espalier worker", &db, &worker->error)) {
         bool finds = !worker->search.id;
         if (finds)
             find_search(db, &worker->search);
@@ -216,4 +234,98 @@ enum relay_end bed_worker_join(struct bed_worker *worker)
     if (worker->end == RELAY_FAILED)
         fail_msg("a worker: %s", worker->error.text);
     return worker->end;
+}
+
+/* --- processes --- */
+
+static struct bed_worker served;
+
+static void stop_serving(int signal)
+{
+    atomic_store(&served.stop, true);
+}
+
+pid_t bed_worker_fork(const char *url, const struct script *script)
+{
+    pid_t child = fork();
+    struct db *db;
+    struct error error;
+    if (child)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    served = (struct bed_worker){.script = *script, .url = url};
+    signal(SIGTERM, stop_serving);
+    if (db_new(url, "espalier worker", &db, &error))
+        _exit(1);
+    while (!atomic_load(&served.stop)) {
+        bool open = db_is_open(db) || !db_connect(db, &error);
+        if (open && farm_find_search(db, NULL, 0, &served.search, &error) == 1) {
+            if (bed_worker_run(&served) == RELAY_FAILED) {
+                fprintf(stderr, "# a worker: %s\n", served.error.text);
+                _exit(1);
+            }
+            farm_search_done(&served.search);
+        } else {
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        }
+    }
+    _exit(0);
+}
+
+/* --- a network --- */
+
+static struct sockaddr_un socket_in(const char *folder)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    CHECK(snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", folder) <
+          (int)sizeof address.sun_path);
+    return address;
+}
+
+/* What can be read from one side goes to the other.  False: the connection has ended. */
+static bool carry(int from, int to)
+{
+    char bytes[1 << 16];
+    ssize_t length = read(from, bytes, sizeof bytes);
+    for (ssize_t done = 0, sent; done < length; done += sent)
+        if ((sent = send(to, bytes + done, (size_t)(length - done), MSG_NOSIGNAL)) < 0)
+            return false;
+    return length > 0;
+}
+
+static void carry_connection(int client)
+{
+    struct sockaddr_un address = socket_in(server);
+    int backend = socket(AF_UNIX, SOCK_STREAM, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    bool goes_on = !connect(backend, (struct sockaddr *)&address, sizeof address);
+    while (goes_on) {
+        struct pollfd ends[] = {{client, POLLIN, 0}, {backend, POLLIN, 0}};
+        goes_on = poll(ends, 2, -1) > 0 && (!ends[0].revents || carry(client, backend)) &&
+                  (!ends[1].revents || carry(backend, client));
+    }
+    _exit(0);
+}
+
+pid_t bed_network(const char *folder, char url[256])
+{
+    struct sockaddr_un address = socket_in(folder);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), client;
+    CHECK(!bind(listener, (struct sockaddr *)&address, sizeof address) && !listen(listener, 64));
+    snprintf(url, 256, "postgresql://espalier@/postgres?host=%s", folder);
+    pid_t child = fork();
+    if (child) {
+        setpgid(child, child);
+        close(listener);
+        return child;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    signal(SIGCHLD, SIG_IGN);
+    while ((client = accept(listener, NULL, NULL)) >= 0) {
+        if (!fork())
+            carry_connection(client);
+        close(client);
+    }
+    _exit(0);
 }

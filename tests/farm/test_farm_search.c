@@ -1,7 +1,7 @@
 /*
  * test_farm_search.c - whole searches through a farm, whose trainers are scripted: the same digest as on this machine,
- * what is left of a search when a worker stands still, and (with ESPALIER_TEST_LONG) the farm's figures.  The torture is
- * test_torture.c's.
+ * what is left of a search when a worker stands still, and (with ESPALIER_TEST_LONG) the farm's figures.  The torture
+ * is test_torture.c's.
  */
 #include "config.h"
 
@@ -131,8 +131,9 @@ static void test_away_at_the_end(void **state)
         ;
     report_done(&report);
     assert_int_equal(evaluator_farm_end(farm, &error), -1);
-    assert_non_null(strstr(error.text, "so the farm still has rows of a.esp, which has ended: `espalier farm drop URL a.esp`"
-                                       " removes them"));
+    assert_non_null(strstr(error.text,
+                           "so the farm still has rows of a.esp, which has ended: `espalier farm drop URL a.esp`"
+                           " removes them"));
     farm->kind->free(farm);
     bed_server("start", NULL);
 }
@@ -215,9 +216,8 @@ static void test_figures(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_same_digest, bed_renew),
-                                       cmocka_unit_test_setup(test_figures, bed_renew),
-                                       cmocka_unit_test_setup(test_frozen_worker, bed_renew),
-                                       cmocka_unit_test_setup(test_away_at_the_end, bed_renew)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_same_digest, bed_renew), cmocka_unit_test_setup(test_figures, bed_renew),
+        cmocka_unit_test_setup(test_frozen_worker, bed_renew), cmocka_unit_test_setup(test_away_at_the_end, bed_renew)};
     return bed_has_server() ? cmocka_run_group_tests_name("farm_search", tests, bed_open, bed_close) : 0;
 }

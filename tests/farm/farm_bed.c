@@ -9,14 +9,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -272,60 +269,19 @@ pid_t bed_worker_fork(const char *url, const struct script *script)
     _exit(0);
 }
 
-/* --- a network --- */
-
-static struct sockaddr_un socket_in(const char *folder)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    CHECK(snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", folder) <
-          (int)sizeof address.sun_path);
-    return address;
-}
-
-/* What can be read from one side goes to the other.  False: the connection has ended. */
-static bool carry(int from, int to)
-{
-    char bytes[1 << 16];
-    ssize_t length = read(from, bytes, sizeof bytes);
-    for (ssize_t done = 0, sent; done < length; done += sent)
-        if ((sent = send(to, bytes + done, (size_t)(length - done), MSG_NOSIGNAL)) < 0)
-            return false;
-    return length > 0;
-}
-
-static void carry_connection(int client)
-{
-    struct sockaddr_un address = socket_in(server);
-    int backend = socket(AF_UNIX, SOCK_STREAM, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    bool goes_on = !connect(backend, (struct sockaddr *)&address, sizeof address);
-    while (goes_on) {
-        struct pollfd ends[] = {{client, POLLIN, 0}, {backend, POLLIN, 0}};
-        goes_on = poll(ends, 2, -1) > 0 && (!ends[0].revents || carry(client, backend)) &&
-                  (!ends[1].revents || carry(backend, client));
-    }
-    _exit(0);
-}
-
 pid_t bed_network(const char *folder, char url[256])
 {
-    struct sockaddr_un address = socket_in(folder);
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0), client;
-    CHECK(!bind(listener, (struct sockaddr *)&address, sizeof address) && !listen(listener, 64));
+    char program[256], path[256];
+    const char *top = getenv("top_builddir");
+    snprintf(program, sizeof program, "%s/tests/farm/network", top ? top : ".");
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
     snprintf(url, 256, "postgresql://espalier@/postgres?host=%s", folder);
     pid_t child = fork();
-    if (child) {
-        setpgid(child, child);
-        close(listener);
-        return child;
+    if (!child) {
+        execl(program, program, folder, server, NULL);
+        BUG(program);
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setpgid(0, 0);
-    signal(SIGCHLD, SIG_IGN);
-    while ((client = accept(listener, NULL, NULL)) >= 0) {
-        if (!fork())
-            carry_connection(client);
-        close(client);
-    }
-    _exit(0);
+    while (access(path, F_OK) && !kill(child, 0))
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    return child;
 }

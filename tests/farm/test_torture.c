@@ -376,7 +376,7 @@ static void run_torture(struct torture *torture)
     for (;;) {
         nap(0.01);
         wake_all(torture);
-        if (clock_monotonic() > next) {
+        if (clock_monotonic() > next && torture->faults < torture->networks) {
             draw_fault(torture);
             next = clock_monotonic() + 0.02 + 0.01 * random_below(&torture->stream, 25);
         }

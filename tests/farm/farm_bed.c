@@ -160,6 +160,25 @@ char *bed_left(void)
                         " ((SELECT count(*) FROM espalier.live), 'live')) AS left_rows (n, name) WHERE n > 0");
 }
 
+void bed_gate(const char *verb, const char *table)
+{
+    bed_sql("SELECT pg_advisory_lock(7, 7)");
+    bed_sql("CREATE FUNCTION espalier.gate() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7, 7); RETURN NULL; END $$;"
+            "CREATE TRIGGER gate BEFORE %s ON espalier.%s EXECUTE FUNCTION espalier.gate()",
+            verb, table);
+}
+
+void bed_gate_wait(void)
+{
+    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7 AND NOT granted");
+}
+
+void bed_gate_open(void)
+{
+    bed_sql("SELECT pg_advisory_unlock(7, 7)");
+}
+
 void bed_disconnect(const char *program)
 {
     bed_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '%s'", program);

@@ -30,6 +30,11 @@ char *bed_sql_text(const char *format, ...) __attribute__((format(printf, 1, 2))
 void bed_wait_for(int64_t value, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What the farm still has, as "2 trial, 1 worker", the caller's to free(); "": nothing but rows of searches. */
 char *bed_left(void);
+/* From now on statements of others that `verb` rows of a table ("UPDATE", "trial") stand still after they have seen the
+   rows, and before they change one; until bed_gate_open().  Those of the test itself go on. */
+void bed_gate(const char *verb, const char *table);
+void bed_gate_wait(void); /* until one stands there */
+void bed_gate_open(void);
 /* End the connections of a program, "espalier run" or "espalier worker", or nothing if there is none now. */
 void bed_disconnect(const char *program);
 

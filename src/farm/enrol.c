@@ -187,14 +187,15 @@ static int insert_rows(struct relay *relay, struct error *error)
                  (open = search_is_open(relay->db, relay->search->id, error)) < 0 ||
                  db_command(relay->db, open ? "COMMIT" : "ROLLBACK", error);
     }
-    if (failed)
+    if (failed) {
         relay->enrolling = relay->worker;
+        db_rollback(relay->db);
+        open = strcmp(db_state(relay->db), FOREIGN_KEY) != 0; /* or else it was dropped */
+    }
     if (failed || !open)
         relay->worker = 0;
-    if (failed)
-        db_rollback(relay->db);
     relay->is_closed |= !open;
-    return failed ? -1 : 0;
+    return failed && open ? -1 : 0;
 }
 
 int relay_enrol(struct relay *relay, struct error *error)

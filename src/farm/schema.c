@@ -115,8 +115,10 @@ int farm_schema_exists(struct db *db, struct error *error)
 int farm_schema_check(struct db *db, struct error *error)
 {
     if (db_command(db,
-                   "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
-                   "SET tcp_user_timeout = 60000; SELECT version, program FROM espalier.meta",
+                   "SELECT set_config(s.name, v.value, false) FROM pg_settings s JOIN (VALUES"
+                   " ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'),"
+                   " ('tcp_user_timeout', '60000')) AS v (name, value) ON s.name = v.name;"
+                   "SELECT version, program FROM espalier.meta",
                    error))
         return -1;
     if (db_rows(db) != 1)

@@ -151,6 +151,16 @@ static void test_enrolment_and_end(void **state)
     free(left);
 }
 
+/* Or it is dropped. */
+static void test_enrolment_and_drop(void **state)
+{
+    assert_int_equal(bed_sql("BEGIN; DELETE FROM espalier.search"), 1);
+    bed_worker_start(&relay, search, &(struct script){.slots = 1});
+    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'");
+    bed_sql("COMMIT");
+    assert_int_equal(bed_worker_join(&relay), RELAY_CLOSED);
+}
+
 /* Likewise while it says why it can't serve the search. */
 static void test_refusal_and_end(void **state)
 {
@@ -260,7 +270,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORKER(test_claim_and_withdrawal), WORKER(test_result_and_withdrawal), WORKER(test_result_and_cancellation),
         WORKER(test_result_and_giving_up), WORKER(test_cut_statements),        WORKER(test_enrolment_and_end),
-        WORKER(test_refusal_and_end),      ENGINE(test_giving_up_and_beat),    ENGINE(test_giving_up_and_result),
+        WORKER(test_enrolment_and_drop),   WORKER(test_refusal_and_end),       ENGINE(test_giving_up_and_beat),
+        ENGINE(test_giving_up_and_result),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("races", tests, bed_open, bed_close) : 0;
 }

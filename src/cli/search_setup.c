@@ -148,6 +148,13 @@ int search_setup_take(struct search_setup *setup, const char *folder, struct err
     engine_add_sink(setup->engine, evaluator_farm_sink(setup->evaluator, folder));
     return evaluator_farm_take(setup->evaluator, engine_state(setup->engine), folder, error);
 }
+
+static void leave_farm(struct search_setup *setup)
+{
+    struct error error;
+    if (setup->is_farm && setup->evaluator && evaluator_farm_end(setup->evaluator, &error))
+        cli_warn(&error);
+}
 #else
 int search_setup_open_farm(struct search_setup *setup, struct search_options *options, const char *url, double lease,
                            struct error *error)
@@ -159,6 +166,10 @@ int search_setup_open_farm(struct search_setup *setup, struct search_options *op
 int search_setup_take(struct search_setup *setup, const char *folder, struct error *error)
 {
     return 0;
+}
+
+static void leave_farm(struct search_setup *setup)
+{
 }
 #endif
 
@@ -177,6 +188,7 @@ void search_setup_close(struct search_setup *setup)
 {
     if (setup->engine)
         engine_free(setup->engine);
+    leave_farm(setup);
     if (setup->evaluator)
         setup->evaluator->kind->free(setup->evaluator);
     view_done(&setup->train);

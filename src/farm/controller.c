@@ -333,12 +333,17 @@ static bool has_name(struct farm *farm)
     return known;
 }
 
+/* The lock waits for whoever enrols at this moment (enrol.c): their rows are removed too. */
 static int clear_rows(struct farm *farm, struct error *error)
 {
-    if (!db_is_open(farm->db) && (db_connect(farm->db, error) || farm_take_search(farm, error) != TAKING_DONE))
+    enum taking taking = TAKING_DONE;
+    if (!db_is_open(farm->db) && (db_connect(farm->db, error) || (taking = farm_take_search(farm, error)) < 0))
         return -1;
+    if (taking == TAKING_REFUSED)
+        return 0; /* the rows are its successor's */
     int failed =
         db_command(farm->db, "BEGIN", error) ||
+        db_query(farm->db, error, "SELECT 1 FROM espalier.search WHERE id = $1 FOR UPDATE", DB_INTEGER(farm->search)) ||
         db_query(farm->db, error, "UPDATE espalier.search SET closed = true, paused = false, mark = $2 WHERE id = $1",
                  DB_INTEGER(farm->search), DB_INTEGER(atomic_load(&farm->results))) ||
         db_query(farm->db, error, "DELETE FROM espalier.worker WHERE search = $1", DB_INTEGER(farm->search)) ||
@@ -350,13 +355,18 @@ static int clear_rows(struct farm *farm, struct error *error)
 }
 
 /* The search ends: nothing of it stays but its row, which knows how far it went.  When the server has been away for
-   some time, it is not waited for: who resumes the search clears its rows. */
+   some time, it is not waited for: who resumes the search clears its rows, or `farm drop`. */
 static void clear(struct farm *farm)
 {
-    struct error error;
+    struct error error = {{0}};
     double until = clock_monotonic() + (farm->away ? 0 : CLEAR_SECONDS);
-    while (farm->term && clear_rows(farm, &error) && clock_monotonic() < until)
+    int failed = 0;
+    while (farm->term && (failed = clear_rows(farm, &error)) && clock_monotonic() < until)
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    if (failed)
+        error_set(&farm->leaving,
+                  "%s; so the farm still has rows of %s, which has ended: `espalier farm drop URL %s` removes them",
+                  error.text, farm->session, farm->session);
 }
 
 void *farm_controller(void *context)

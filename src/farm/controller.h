@@ -103,6 +103,7 @@ struct farm {
     bool away;
     int64_t mark;
     double watched, collected, connected, away_since;
+    struct error leaving; /* why rows of the search are still there when it has ended; empty: none are */
 };
 
 /* The thread. */

@@ -1,5 +1,10 @@
 /*
  * enrol.c - which search a worker serves, and the rows that say that it does.
+ *
+ * A search that ends removes its rows, and none may come after that.  So whoever adds rows of a worker does it in this
+ * order: insert them, which locks the search's row (by their foreign key); see that the search is open; commit.  The
+ * search takes that lock against all of them before it closes (controller.c): it sees the rows, or they see that it is
+ * closed.  A worker that is frozen in between, with its machine perhaps, loses its connection soon: it holds up nobody.
  */
 #include "config.h"
 
@@ -91,14 +96,32 @@ static int insert_worker(struct db *db, int64_t search, const char *refused, str
                     DB_TEXT(refused));
 }
 
+static int begin(struct db *db, struct error *error)
+{
+    return db_command(db, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s'", error);
+}
+
+/* With rows of a worker inserted.  1, 0, or -1. */
+static int search_is_open(struct db *db, int64_t search, struct error *error)
+{
+    if (db_query(db, error, "SELECT 1 FROM espalier.search WHERE id = $1 AND NOT closed", DB_INTEGER(search)))
+        return -1;
+    return db_rows(db);
+}
+
 int farm_refuse_search(struct db *db, const struct farm_search *search, const char *reason, struct error *error)
 {
     char host[256];
-    return db_query(db, error, "DELETE FROM espalier.worker WHERE search = $1 AND host = $2 AND refused IS NOT NULL",
-                    DB_INTEGER(search->id), DB_TEXT(host_name(host))) ||
-                   insert_worker(db, search->id, reason, error)
-               ? -1
-               : 0;
+    int open = -1;
+    int failed =
+        begin(db, error) ||
+        db_query(db, error, "DELETE FROM espalier.worker WHERE search = $1 AND host = $2 AND refused IS NOT NULL",
+                 DB_INTEGER(search->id), DB_TEXT(host_name(host))) ||
+        insert_worker(db, search->id, reason, error) || (open = search_is_open(db, search->id, error)) < 0 ||
+        db_command(db, open ? "COMMIT" : "ROLLBACK", error);
+    if (failed)
+        db_rollback(db);
+    return failed ? -1 : 0;
 }
 
 /* Of a processor "AMD EPYC, core 0, avx2" or "…, any core, avx2" without the core; of a GPU what stands before the
@@ -156,17 +179,23 @@ static int find_enrolled(struct relay *relay, struct error *error)
 
 static int insert_rows(struct relay *relay, struct error *error)
 {
-    int failed = db_command(relay->db, "BEGIN", error) || insert_worker(relay->db, relay->search->id, NULL, error);
+    int open = -1;
+    int failed = begin(relay->db, error) || insert_worker(relay->db, relay->search->id, NULL, error);
     if (!failed) {
         relay->worker = db_integer(relay->db, 0, 0);
-        failed = insert_lanes(relay, error) || notify(relay, error) || db_command(relay->db, "COMMIT", error);
+        failed = insert_lanes(relay, error) || notify(relay, error) ||
+                 (open = search_is_open(relay->db, relay->search->id, error)) < 0 ||
+                 db_command(relay->db, open ? "COMMIT" : "ROLLBACK", error);
     }
     if (failed) {
         relay->enrolling = relay->worker;
-        relay->worker = 0;
         db_rollback(relay->db);
+        open = strcmp(db_state(relay->db), FOREIGN_KEY) != 0; /* or else it was dropped */
     }
-    return failed ? -1 : 0;
+    if (failed || !open)
+        relay->worker = 0;
+    relay->is_closed |= !open;
+    return failed && open ? -1 : 0;
 }
 
 int relay_enrol(struct relay *relay, struct error *error)
@@ -174,6 +203,8 @@ int relay_enrol(struct relay *relay, struct error *error)
     int found = find_enrolled(relay, error);
     if (found < 0 || (!found && insert_rows(relay, error)))
         return -1;
+    if (relay->is_closed)
+        return 0;
     relay_say(relay, "serves %s of %s with %d trainer%s", relay->search->session, relay->search->host, relay->count,
               relay->count == 1 ? "" : "s");
     return 0;

@@ -191,15 +191,24 @@ static void farm_pause(struct evaluator *evaluator, bool paused)
     wake_send(farm->wake);
 }
 
-static void farm_free(struct evaluator *evaluator)
+int evaluator_farm_end(struct evaluator *evaluator, struct error *error)
 {
     struct farm *farm = farm_of(evaluator);
-    struct farm_message message;
     atomic_store(&farm->closing, true);
     wake_send(farm->wake);
     queue_close(farm->messages);
     if (farm->has_thread)
         pthread_join(farm->thread, NULL);
+    farm->has_thread = false;
+    return farm->leaving.text[0] ? error_set(error, "%s", farm->leaving.text) : 0;
+}
+
+static void farm_free(struct evaluator *evaluator)
+{
+    struct farm *farm = farm_of(evaluator);
+    struct farm_message message;
+    struct error error;
+    evaluator_farm_end(evaluator, &error);
     while (queue_take(farm->messages, &message, 0))
         report_done(&message.report);
     queue_free(farm->messages);

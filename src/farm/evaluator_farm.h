@@ -28,5 +28,8 @@ int evaluator_farm_take(struct evaluator *evaluator, const struct session_state 
 /* The engine must tell the evaluator of its events: what has been written may be forgotten by the farm.  `folder` is
    that of the session. */
 struct event_sink evaluator_farm_sink(struct evaluator *evaluator, const char *folder);
+/* The engine has ended: remove from the farm what it has of the search, and end the thread; then free() alone may be
+   called, which does the same otherwise.  -1: the farm still has rows of it; the message says what removes them. */
+int evaluator_farm_end(struct evaluator *evaluator, struct error *error);
 
 #endif

@@ -14,6 +14,7 @@
 #include "search/monitor.h"
 
 enum { PARENTS_KEPT = 8 };
+#define FOREIGN_KEY "23503" /* foreign_key_violation of PostgreSQL: what the row belongs to is gone */
 
 /* A slot of the local evaluator. */
 struct relay_lane {

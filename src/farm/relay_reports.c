@@ -19,8 +19,7 @@
 #include "util/clock.h"
 #include "util/memory.h"
 
-#define LOOK_MIN    0.02
-#define FOREIGN_KEY "23503" /* foreign_key_violation of PostgreSQL */
+#define LOOK_MIN 0.02
 enum { HEADER_ROOM = 1 << 20 };
 
 static bool ends_trial(enum report_kind kind)

@@ -18,8 +18,8 @@ enum { FARM_SCHEMA_VERSION = 1 };
 int farm_schema_create(struct db *db, struct error *error);
 /* Is there a farm, of any version?  1, 0, or -1 with a trouble of the connection. */
 int farm_schema_exists(struct db *db, struct error *error);
-/* -1 unless the farm is there, of this version, and made by a program of this version: the message says which is older
-   and what to do. */
+/* The first statement of a connection.  -1 unless the farm is there, of this version, and made by a program of this
+   version: the message says which is older and what to do. */
 int farm_schema_check(struct db *db, struct error *error);
 /* Remove schema, tables and all that is in them. */
 int farm_schema_drop(struct db *db, struct error *error);

@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "util/bug.h"
 #include "util/clock.h"
@@ -145,6 +148,37 @@ void bed_wait_for(int64_t value, const char *format, ...)
     fail_msg("%s: %d, not %d", format, (int)found, (int)value);
 }
 
+char *bed_left(void)
+{
+    return bed_sql_text("SELECT coalesce(string_agg(n || ' ' || name, ', '), '') FROM (VALUES"
+                        " ((SELECT count(*) FROM espalier.trial), 'trial'),"
+                        " ((SELECT count(*) FROM espalier.report), 'report'),"
+                        " ((SELECT count(*) FROM espalier.blob), 'blob'),"
+                        " ((SELECT count(*) FROM espalier.chunk), 'chunk'),"
+                        " ((SELECT count(*) FROM espalier.worker), 'worker'),"
+                        " ((SELECT count(*) FROM espalier.lane), 'lane'),"
+                        " ((SELECT count(*) FROM espalier.live), 'live')) AS left_rows (n, name) WHERE n > 0");
+}
+
+void bed_gate(const char *verb, const char *table)
+{
+    bed_sql("SELECT pg_advisory_lock(7, 7)");
+    bed_sql("CREATE FUNCTION espalier.gate() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7, 7); RETURN NULL; END $$;"
+            "CREATE TRIGGER gate BEFORE %s ON espalier.%s EXECUTE FUNCTION espalier.gate()",
+            verb, table);
+}
+
+void bed_gate_wait(void)
+{
+    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7 AND NOT granted");
+}
+
+void bed_gate_open(void)
+{
+    bed_sql("SELECT pg_advisory_unlock(7, 7)");
+}
+
 void bed_disconnect(const char *program)
 {
     bed_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '%s'", program);
@@ -182,7 +216,7 @@ enum relay_end bed_worker_run(struct bed_worker *worker)
     struct relay_options options = {
         .idle = worker->idle, .patience = worker->patience, .stop = &worker->stop, .say = say};
     worker->end = RELAY_FAILED;
-    if (!db_new(bed_url, "espalier worker", &db, &worker->error)) {
+    if (!db_new(worker->url ? worker->url : bed_url, "espalier worker", &db, &worker->error)) {
         bool finds = !worker->search.id;
         if (finds)
             find_search(db, &worker->search);
@@ -216,4 +250,57 @@ enum relay_end bed_worker_join(struct bed_worker *worker)
     if (worker->end == RELAY_FAILED)
         fail_msg("a worker: %s", worker->error.text);
     return worker->end;
+}
+
+/* --- processes --- */
+
+static struct bed_worker served;
+
+static void stop_serving(int signal)
+{
+    atomic_store(&served.stop, true);
+}
+
+pid_t bed_worker_fork(const char *url, const struct script *script)
+{
+    pid_t child = fork();
+    struct db *db;
+    struct error error;
+    if (child)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    served = (struct bed_worker){.script = *script, .url = url};
+    signal(SIGTERM, stop_serving);
+    if (db_new(url, "espalier worker", &db, &error))
+        _exit(1);
+    while (!atomic_load(&served.stop)) {
+        bool open = db_is_open(db) || !db_connect(db, &error);
+        if (open && farm_find_search(db, NULL, 0, &served.search, &error) == 1) {
+            if (bed_worker_run(&served) == RELAY_FAILED) {
+                fprintf(stderr, "# a worker: %s\n", served.error.text);
+                _exit(1);
+            }
+            farm_search_done(&served.search);
+        } else {
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        }
+    }
+    _exit(0);
+}
+
+pid_t bed_network(const char *folder, char url[256])
+{
+    char program[256], path[256];
+    const char *top = getenv("top_builddir");
+    snprintf(program, sizeof program, "%s/tests/farm/network", top ? top : ".");
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
+    snprintf(url, 256, "postgresql://espalier@/postgres?host=%s", folder);
+    pid_t child = fork();
+    if (!child) {
+        execl(program, program, folder, server, NULL);
+        BUG(program);
+    }
+    while (access(path, F_OK) && !kill(child, 0))
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    return child;
 }

@@ -2,7 +2,7 @@
 # server.sh - a PostgreSQL server for the tests: private, in a folder of its own, on a Unix socket without passwords.
 #
 #   tests/farm/server.sh have              does PostgreSQL run here? 77: it is not installed
-#   tests/farm/server.sh make              print the new folder that was made under /tmp (77: see above)
+#   tests/farm/server.sh make [PARENT]     print the new folder that was made under /tmp or PARENT (77: see above)
 #   tests/farm/server.sh start FOLDER      until it accepts connections
 #   tests/farm/server.sh stop FOLDER [MODE]    fast, or `immediate`: as if it were killed
 #   tests/farm/server.sh url FOLDER [ROLE [DATABASE]]    what libpq takes; the superuser of the folder is `espalier`
@@ -34,7 +34,7 @@ have() {
 
 make_folder() {
     have
-    folder=$(mktemp -d /tmp/espalier-pg.XXXXXX) || exit 1
+    folder=$(mktemp -d "${1:-/tmp}/espalier-pg.XXXXXX") || exit 1
     [ "$(id -u)" != 0 ] || chown "$(id -un postgres 2>/dev/null || echo nobody)" "$folder"
     as_user initdb -D "$folder/data" -U espalier -A trust --no-locale -E UTF8 --no-sync >"$folder/initdb.log" 2>&1 || {
         cat "$folder/initdb.log" >&2
@@ -60,7 +60,7 @@ stop() { # MODE
 folder=${2-}
 case ${1-} in
 have) have ;;
-make) make_folder ;;
+make) make_folder "${2-}" ;;
 start) as_user pg_ctl -D "$folder/data" -s -w -l "$folder/log" start >/dev/null || { tail -n 20 "$folder/log" >&2; exit 1; } ;;
 stop) stop "${3-fast}" ;;
 url) echo "postgresql://${3-espalier}@/${4-postgres}?host=$folder" ;;

@@ -244,6 +244,7 @@ static void test_schema(void **state)
 {
     struct error error;
     assert_int_equal(farm_schema_check(bed_db(), &error), 0);
+    assert_int_equal(bed_sql("SELECT count(*) FROM pg_settings WHERE name LIKE 'tcp_%%' AND source = 'session'"), 4);
     assert_int_equal(farm_schema_create(bed_db(), &error), -1);
     assert_says(error.text, "has a farm already");
     bed_sql("UPDATE espalier.meta SET version = version + 1");

@@ -53,7 +53,7 @@ enum place { PLACE_KNOWN, PLACE_STALE, PLACE_FOUND };
 static enum place find_place(struct farm *farm, const struct row *row, struct farm_message *message)
 {
     pthread_mutex_lock(&farm->mutex);
-    bool handed = is_handed(farm, row->fence, row->number);
+    bool handed = is_handed(farm, row->fence, row->number) || farm_is_found(farm, row->fence);
     int found = find_slot(farm, row->fence);
     if (found >= 0) {
         struct farm_slot *slot = &farm->slots[found];

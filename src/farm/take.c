@@ -72,7 +72,7 @@ static enum taking refuse_older(struct farm *farm, int64_t results, struct error
     return TAKING_REFUSED;
 }
 
-/* A new term.  What trains for an older one is withdrawn: the workers see that its rows are gone. */
+/* A new term.  What trains for an older one may be adopted. */
 static enum taking begin_term(struct farm *farm, struct error *error)
 {
     int64_t results = atomic_load(&farm->results);
@@ -89,11 +89,12 @@ static enum taking begin_term(struct farm *farm, struct error *error)
         return TAKING_FAILED;
     if (!db_rows(farm->db))
         return refuse_older(farm, results, error);
-    farm->term = db_integer(farm->db, 0, 0);
+    int64_t term = db_integer(farm->db, 0, 0);
+    if (farm_find_trials(farm, error))
+        return TAKING_FAILED;
+    farm->term = term;
     farm->mark = results;
-    return db_query(farm->db, error, "DELETE FROM espalier.trial WHERE search = $1", DB_INTEGER(farm->search))
-               ? TAKING_FAILED
-               : TAKING_DONE;
+    return TAKING_DONE;
 }
 
 static enum taking keep_term(struct farm *farm, struct error *error)

@@ -8,10 +8,10 @@
  *       |
  *       +--the engine polls on, or the lane never joins--> withdrawn: its worker sees that the row is gone
  *
- * A trial is the same if its request is, but for the checkpoint that it began with, and if the log ends with the STARTED
- * event that the row names: then nothing of this attempt's end is in the log.  So what was counted is not counted again.
- * The row's event becomes that of the new STARTED, so that the next process can adopt it too.  Reports of a trial that
- * waits here stay where they are.
+ * A trial is the same if its request is, but for the checkpoint that it began with, and if the log ends with the
+ * STARTED event that the row names: then nothing of this attempt's end is in the log.  So what was counted is not
+ * counted again. The row's event becomes that of the new STARTED, so that the next process can adopt it too.  Reports
+ * of a trial that waits here stay where they are.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -68,10 +68,11 @@ static void add_found(struct farm *farm, const struct farm_found *found)
 
 int farm_find_trials(struct farm *farm, struct error *error)
 {
-    if (db_query(farm->db, error,
-                 "DELETE FROM espalier.trial t USING espalier.worker w WHERE t.search = $1 AND w.id = t.worker AND w.gone"
-                 " AND t.state <> 'done'",
-                 DB_INTEGER(farm->search)) ||
+    if (db_query(
+            farm->db, error,
+            "DELETE FROM espalier.trial t USING espalier.worker w WHERE t.search = $1 AND w.id = t.worker AND w.gone"
+            " AND t.state <> 'done'",
+            DB_INTEGER(farm->search)) ||
         db_query(farm->db, error,
                  "SELECT fence, start_event, node, lane, request FROM espalier.trial WHERE search = $1 ORDER BY fence",
                  DB_INTEGER(farm->search)))
@@ -134,8 +135,8 @@ bool farm_found_is(struct farm *farm, int64_t lane, const struct trial *trial, i
     pthread_mutex_lock(&farm->mutex);
     size_t place = find(farm, lane);
     const struct farm_found *found = place < farm->found_count ? &farm->found[place] : NULL;
-    bool same = found && found->node == trial->node && found->start_event == start_event &&
-                is_same(found->request, trial);
+    bool same =
+        found && found->node == trial->node && found->start_event == start_event && is_same(found->request, trial);
     pthread_mutex_unlock(&farm->mutex);
     return same;
 }

@@ -217,10 +217,8 @@ static void submit(struct trials *trials, int slot, struct trial *trial, int epo
     }
     trial->fence = trials->journal->state->last_number;
     slots_take(&trials->slots, slot,
-               &(struct trial_slot){.node = trial->node,
-                                    .fence = trial->fence,
-                                    .may_stop = trial->may_stop,
-                                    .adopted = trial->adopted});
+               &(struct trial_slot){
+                   .node = trial->node, .fence = trial->fence, .may_stop = trial->may_stop, .adopted = trial->adopted});
     evaluator->kind->submit(evaluator, slot, trial);
 }
 

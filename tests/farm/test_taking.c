@@ -44,11 +44,13 @@ static void test_resumed(void **state)
     struct error error;
     farm->kind->free(farm);
     bed_sql("UPDATE espalier.search SET data_hash = 'old', options = 'old', paused = true");
+    insert_worker("node");
     farm = new_farm();
     assert_int_equal(evaluator_farm_take(farm, session, "folder.esp", &error), 0);
     assert_int_equal(bed_sql("SELECT count(*) FROM espalier.search WHERE data_hash <> 'old' AND options <> 'old'"
                              " AND NOT paused AND NOT closed"),
                      1);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker WHERE gone"), 1); /* it has the old images */
     session_state_free(session);
 }
 

@@ -298,6 +298,7 @@ const struct cli_command command_worker = {
         "worker goes on from its last checkpoint.",
     .words_minimum = 1,
     .words_maximum = 1,
+    .takes_folders = true,
     .options = options_of_worker,
     .run = run,
 };

@@ -21,7 +21,7 @@
 #include "farm/evaluator_farm.h"
 #include "util/queue.h"
 
-enum { FARM_LANES_MAX = 4096, ADVISORY_CLASS = 0x657370 };
+enum { MARKS = 64, FARM_LANES_MAX = 4096, ADVISORY_CLASS = 0x657370 };
 
 /* A trial as the engine submitted it, ready to be sent; the slot's own. */
 struct farm_order {
@@ -113,6 +113,8 @@ struct farm {
     int paused_sent; /* to this connection; -1: nothing yet */
     bool away;
     int64_t mark;
+    double marked[MARKS]; /* when the last results came, a ring in which `mark_count` were put */
+    int64_t mark_count;
     double watched, collected, connected, away_since;
 };
 

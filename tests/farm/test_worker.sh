@@ -6,7 +6,7 @@
 "$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 server="sh $top_srcdir/tests/farm/server.sh"
 $server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 27
+plan 28
 base=$($server make) || exit 99
 processes=
 finish() {
@@ -68,6 +68,8 @@ report $? "has the digest of one on this machine"
 rows="SELECT count(*) FROM espalier.worker"
 wait_until sh -c "[ \$($server sql '$base' '$rows') = 0 ]"
 report $? "and leaves nothing behind"
+[ "$($server sql "$base" "SELECT hourly > 0 FROM espalier.search")" = t ]
+report $? "but how many results came in an hour"
 
 kill "$first"
 wait "$first"

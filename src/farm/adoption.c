@@ -10,7 +10,7 @@
  *
  * A trial is the same if its request is, but for the checkpoint that it began with, and if the log ends with the
  * STARTED event that the row names: then nothing of this attempt's end is in the log.  So what was counted is not
- * counted again. The row's event becomes that of the new STARTED, so that the next process can adopt it too.  Reports
+ * counted again.  The row's event becomes that of the new STARTED, so that the next process can adopt it too.  Reports
  * of a trial that waits here stay where they are.
  */
 #include <inttypes.h>
@@ -19,7 +19,6 @@
 
 #include "farm/controller.h"
 #include "farm/wire.h"
-#include "util/bug.h"
 #include "util/memory.h"
 
 /* Under the mutex, as the following; found_count: there is none. */
@@ -145,10 +144,11 @@ void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order)
 {
     pthread_mutex_lock(&farm->mutex);
     size_t place = find(farm, lane);
-    ASSERT(place < farm->found_count);
-    order->fence = farm->found[place].fence;
-    order->adopted = true;
-    remove_found(farm, place);
+    if (place < farm->found_count) { /* else its worker has been removed this moment: it is lost */
+        order->fence = farm->found[place].fence;
+        order->adopted = true;
+        remove_found(farm, place);
+    }
     pthread_mutex_unlock(&farm->mutex);
 }
 

@@ -4,8 +4,7 @@
  *   evaluator_farm.c   what the engine's thread calls: it puts orders into the slots, and takes messages from a queue
  *   controller.c       the thread with the connection: carries orders to the database
  *   take.c             on that thread: takes the search, alone
- *   reports.c          on that thread: reports from the database to the engine, and what the log has out of the
- *                      database
+ *   reports.c          on that thread: reports from the database to the engine, and what the log has out of there
  *   lanes.c            on that thread: who joined, who is silent for too long, what was measured
  *   adoption.c         what workers train already when a search is taken
  *
@@ -27,7 +26,7 @@ enum { MARKS = 64, FARM_LANES_MAX = 4096, ADVISORY_CLASS = 0x657370 };
 struct farm_order {
     int64_t fence; /* in the database; 0: there is none */
     int64_t node, log_fence;
-    bool adopted; /* its row is there, of an earlier process */
+    bool adopted;                /* its row is there, of an earlier process */
     char *request, *parent_path; /* no parent: NULL */
     struct hash parent_hash;
     void *checkpoint;

@@ -78,7 +78,7 @@ static void farm_submit(struct evaluator *evaluator, int number, struct trial *t
         farm_found_take(farm, slot->lane, &order);
     pthread_mutex_lock(&farm->mutex);
     ASSERT(!slot->order.request);
-    if (!trial->adopted)
+    if (!order.adopted)
         order.fence = (farm->term << TERM_SHIFT) + order.log_fence;
     slot->order = order;
     pthread_mutex_unlock(&farm->mutex);

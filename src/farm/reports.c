@@ -271,10 +271,10 @@ static int settle(struct farm *farm, struct settling *settling, struct error *er
         return 0;
     char hourly[32];
     snprintf(hourly, sizeof hourly, "%.3f", note_results(farm, results - farm->mark));
-    farm->mark = results;
     if (db_query(farm->db, error, "UPDATE espalier.search SET mark = $2, hourly = $3::float8 WHERE id = $1",
                  DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(hourly)))
         return -1;
+    farm->mark = results;
     return 0;
 }
 

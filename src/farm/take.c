@@ -95,7 +95,8 @@ static enum taking begin_term(struct farm *farm, struct error *error)
     gethostname(host, sizeof host - 1);
     if (dismiss_others(farm, error) ||
         db_query(farm->db, error,
-                 "UPDATE espalier.search SET term = term + 1, mark = $2, hourly = 0, closed = false, paused = false, session = $3,"
+                 "UPDATE espalier.search SET term = term + 1, mark = $2, hourly = 0, closed = false, paused = false,"
+                 " session = $3,"
                  " host = $4, process = $5, program = $6, options = $7, data = $8, instructions = $9, kinds = $10,"
                  " data_hash = $11"
                  " WHERE id = $1 AND mark <= $2 RETURNING term",

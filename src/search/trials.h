@@ -17,7 +17,7 @@ struct trials {
     const struct start_network *start;
     struct shape input;
     struct notes notes; /* of every file of weights */
-    int64_t *queue; /* networks to train next, the first at 0 */
+    int64_t *queue;     /* networks to train next, the first at 0 */
     size_t queue_count, queue_capacity;
     int failures;        /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
     int64_t last_failed; /* of those */
@@ -34,7 +34,7 @@ void trials_enqueue(struct trials *trials, int64_t node);
 void trials_dequeue(struct trials *trials, int64_t node); /* when it is there */
 /* Take the first of the queue into a free slot. */
 void trials_start(struct trials *trials, int slot);
-/* A slot has joined that trains a network already (evaluator.h): take it up, if it is the trial that would start now. */
+/* A slot has joined that trains a network already (evaluator.h): take it up, if that trial would start now. */
 void trials_adopt(struct trials *trials, int slot, int64_t node);
 /* Ask a network's training, if it runs, to stop; `again`: then it goes back to the queue. */
 void trials_cancel(struct trials *trials, int64_t node, bool again);

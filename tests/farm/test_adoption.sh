@@ -98,8 +98,8 @@ wait "$first"
 # --- and what ends while nobody runs the search ---
 # shellcheck disable=SC2086
 {
-    "$espalier" run $options --start "$start" --epochs 150 --headless --out there >there.out 2>&1
-    search night run $options --start "$start" --epochs 150 --out night
+    "$espalier" run $options --start "$start" --epochs 300 --headless --out there >there.out 2>&1
+    search night run $options --start "$start" --epochs 300 --out night
 }
 worker second --idle 3
 wait_until is_amid night 2
@@ -123,7 +123,7 @@ ok "all networks are those of a search that was never killed" same there copy
 kill "$third"
 wait "$third"
 # shellcheck disable=SC2086
-search other run $options --start "$start" --epochs 150 --out other
+search other run $options --start "$start" --epochs 300 --out other
 worker fourth
 wait_until is_amid other 2
 kill_search

@@ -153,14 +153,16 @@ static void clear_step(struct session_node *node)
     node->step_loss = node->step_rate = 0;
 }
 
-static void apply_started(struct session_state *state, const struct event_started *facts, double time)
+static void apply_started(struct session_state *state, const struct event *event)
 {
+    const struct event_started *facts = &event->as.started;
     struct session_node *node = session_node_own(state, facts->node);
     state_set_status(state, node, NODE_RUNNING);
     state->started =
         memory_grow(state->started, state->started_count, &state->started_capacity, sizeof *state->started);
     state->started[state->started_count++] = facts->node;
-    node->started = time;
+    node->started = event->time;
+    node->start_event = event->number;
     node->ended = 0;
     node->attempts = facts->attempt < INT_MAX ? (int)facts->attempt : INT_MAX - 1; /* another may follow */
     node->epochs = (int)facts->epochs;
@@ -350,7 +352,7 @@ static void apply_kind(struct session_state *state, const struct event *event)
         apply_proposal(state, event->kind, &event->as.node, event->time);
         break;
     case EVENT_STARTED:
-        apply_started(state, &event->as.started, event->time);
+        apply_started(state, event);
         break;
     case EVENT_EPOCH:
         apply_epoch(state, &event->as.epoch);

@@ -24,6 +24,7 @@ struct session_node {
     double joined, started, ended; /* event times; started and ended 0 while unknown */
     enum node_status status;
     int attempts;
+    int64_t start_event;         /* the number of its last STARTED, 0 before that */
     char *device;                /* that trains or trained it, or NULL */
     int epochs;                  /* planned, 0 before it started */
     int curve_count;

@@ -127,7 +127,15 @@ static void scripted_submit(struct evaluator *evaluator, int slot, struct trial 
     ASSERT(slot >= 0 && slot < scripted->count && !scripted->slots[slot].trial.node && !scripted->devices[slot].lost);
     check_trial(trial);
     scripted->slots[slot] = (struct scripted_slot){.trial = *trial, .began = clock_monotonic()};
+    if (trial->adopted)
+        scripted->slots[slot].epoch = scripted->script.joins_after;
     seconds_inside += processor_seconds() - began;
+}
+
+static bool scripted_adopts(const struct evaluator *evaluator, int slot, const struct trial *trial, int64_t start_event)
+{
+    (void)slot;
+    return ((const struct scripted *)evaluator)->script.joins_with == trial->node && start_event;
 }
 
 static void report_last(struct scripted *scripted, struct scripted_slot *slot, struct report *report)
@@ -245,6 +253,7 @@ static void take_change(struct scripted *scripted, struct report *report)
         ASSERT(change.slot <= scripted->count);
         scripted->count += change.slot == scripted->count;
         describe(scripted, change.slot);
+        report->node = change.slot == scripted->script.slots ? scripted->script.joins_with : 0;
     }
 }
 
@@ -361,6 +370,7 @@ static const struct evaluator_kind kind_scripted = {
     .slots = scripted_slots,
     .device = scripted_device,
     .submit = scripted_submit,
+    .adopts = scripted_adopts,
     .poll = scripted_poll,
     .cancel = scripted_cancel,
     .proceed = scripted_proceed,

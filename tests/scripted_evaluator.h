@@ -24,6 +24,8 @@ struct script {
     bool no_epochs;                     /* else one report for each epoch of the trial */
     double epoch_seconds;               /* that its reports say of an epoch */
     int64_t wrong_epoch, wrong_weights; /* networks: one whose second epoch is its third, one with other weights */
+    int64_t joins_with;                 /* network that the first remote slot trains already when it joins; 0: none */
+    int joins_after;                    /* that many epochs of it, which it has reported */
     double seconds;                     /* that a trial takes, for tests that interrupt; 0: none */
     /* What a trial that isn't stopped early reaches, NULL: scripted_accuracy().  Its loss is 1 - that. */
     double (*accuracy)(void *context, const struct trial *trial);

@@ -3,9 +3,9 @@
 # is not installed is left out: only bash is sure to be there.
 . "$top_srcdir/tests/tap.sh"
 shells="bash zsh fish"
-plan 24
+plan 33
 
-mkdir -p zsh here.esp "$XDG_STATE_HOME/espalier/there.esp" '$(touch hacked).esp' '`touch hacked`.esp'
+mkdir -p farm zsh here.esp "$XDG_STATE_HOME/espalier/there.esp" '$(touch hacked).esp' '`touch hacked`.esp'
 touch film.cast
 for shell in $shells; do "$espalier" --completion "$shell" >"file.$shell"; done
 { "$espalier" help | sed -n 's/^  \([a-z]*\) .*/\1/p'; echo help; } | sort >commands
@@ -67,7 +67,7 @@ offers_options() { # COMMAND…: their options, those that --help lists
 
 for shell in $shells; do
     if ! command -v "$shell" >/dev/null || { [ "$shell" = zsh ] && ! command -v script >/dev/null; }; then
-        for name in commands options values "behind options" sessions "odd names" files nothing; do
+        for name in commands options values "behind options" sessions "odd names" files nothing "verbs of a farm" "its options" "folders of farms"; do
             skip "$shell completes $name" "no $shell"
         done
         continue
@@ -94,4 +94,12 @@ for shell in $shells; do
     "${shell}_offers" keys '' | grep -e film.cast -e here >offered
     [ ! -s offered ]
     report $? "and no sessions where a command takes none"
+    printf '%s\n' drop init serve status >words
+    offers words farm ''
+    report $? "and the verbs of a farm"
+    offers_options farm worker
+    report $? "and options of farms and workers"
+    { offers_also farm worker f || offers_also farm/ worker f; } && { offers_also farm farm status f || offers_also farm/ farm status f; } &&
+        ! offers_also here farm status h >misplaced
+    report $? "and folders where a farm is meant, no sessions"
 done

@@ -235,6 +235,26 @@ static void test_a_network_that_kills_machines(void **unused)
     session_state_free(state);
 }
 
+static enum scripted_fate start_kills(void *context, const struct trial *trial)
+{
+    (void)context, (void)trial;
+    return FATE_LOSE_DEVICE;
+}
+
+/* That is no matter of its rate. */
+static void test_a_start_network_that_kills_machines(void **unused)
+{
+    static struct watch watch;
+    struct search_options options = bed_options();
+    struct script script = {.remote = 12, .fate = start_kills};
+    struct error failure;
+    char *folder = scratch_new();
+    session_state_free(play(folder, &options, &script, &watch, &failure));
+    assert_non_null(strstr(failure.text, "see to these devices, then begin a new search"));
+    scratch_remove(folder);
+    free(folder);
+}
+
 /* --- a trainer that says what can't be --- */
 
 static void test_wrong_reports(void **unused)
@@ -345,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_one_trainer_elsewhere_is_as_one_here),
         cmocka_unit_test(test_a_search_is_resumed_elsewhere),
         cmocka_unit_test(test_a_network_that_kills_machines),
+        cmocka_unit_test(test_a_start_network_that_kills_machines),
         cmocka_unit_test(test_wrong_reports),
         cmocka_unit_test(test_no_proposals_without_end),
         cmocka_unit_test(test_many_trainers),

@@ -42,6 +42,8 @@ struct cli_command {
     const char *summary;   /* one line */
     const char *details;   /* a paragraph for --help, which wraps it, or NULL */
     int words_minimum, words_maximum; /* negative maximum: any number */
+    const char *verbs;     /* "init|serve": what its first word may be, for completion; NULL: anything */
+    bool takes_folders;    /* its other words are URLs or folders of farms, not sessions */
     bool search_options;   /* also takes every option of search/options.h */
     /* Why it doesn't take one of these, after all; NULL: it does.  --help leaves those out.  NULL: it takes all. */
     const char *(*refuses)(const char *option);

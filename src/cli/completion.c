@@ -38,10 +38,10 @@ static void values_of(const char *option, struct text *words)
         add_words(words, search->words, "|");
 }
 
-/* Its value is a number, so that no file is meant. */
+/* Its value is a number or the like, so that no file is meant. */
 static bool is_number(const struct cli_option *option)
 {
-    static const char *const arguments[] = {"N", "X", "SECONDS", "WxH"};
+    static const char *const arguments[] = {"N", "X", "SECONDS", "WxH", "DURATION", "ADDRESS"};
     const struct search_option *search = option_find(option->name);
     for (size_t i = 0; !search && i < COUNT_OF(arguments); i++)
         if (!strcmp(option->argument, arguments[i]))
@@ -64,6 +64,18 @@ static void each_option(const struct cli_command *command,
         print(command, &option);
     }
     print(command, &(struct cli_option){.name = "help", .help = "print this"});
+}
+
+/* What its words are: "no" words, "folders", or else sessions and files: "yes". */
+static const char *kind_of_words(const struct cli_command *command)
+{
+    return !command->words_maximum ? "no" : command->takes_folders ? "folders" : "yes";
+}
+
+static void verbs_of(const struct cli_command *command, struct text *words)
+{
+    text_clear(words);
+    add_words(words, command->verbs ? command->verbs : "", "|");
 }
 
 /* A text in single quotes, for all three shells; `special` characters get a backslash, which the shell reads once more.
@@ -96,27 +108,27 @@ static void bash_values(const struct cli_command *command, const struct cli_opti
     if (words.length)
         print_to(stdout, "    %s\\ --%s) values=\"%s\" ;;\n", command->name, option->name, text_string(&words));
     else if (option->argument)
-        print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name,
-                 is_number(option) ? "no" : "yes");
+        print_to(stdout, "    %s\\ --%s) files=%s ;;\n", command->name, option->name, is_number(option) ? "no" : "yes");
     text_done(&words);
 }
 
 /* compgen -W would expand what is in a folder's name; so the names of sessions are compared here. */
 static void print_bash(const struct cli_command *const *commands, size_t count)
 {
-    print_to(stdout, "# bash completion for espalier\n"
-                     "_espalier_sessions() {\n"
-                     "    local session\n"
-                     "    for session in ./*.esp \"${XDG_STATE_HOME:-$HOME/.local/state}\"/espalier/*.esp; do\n"
-                     "        session=${session##*/} session=${session%%.esp}\n"
-                     "        [[ $session != '*' && $session == \"$1\"* ]] && printf '%%s\\n' \"$session\"\n"
-                     "    done\n"
-                     "}\n"
-                     "_espalier() {\n"
-                     "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= values= files= words=\n"
-                     "    COMPREPLY=()\n"
-                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                     "        mapfile -t COMPREPLY < <(compgen -W \"help");
+    print_to(stdout,
+             "# bash completion for espalier\n"
+             "_espalier_sessions() {\n"
+             "    local session\n"
+             "    for session in ./*.esp \"${XDG_STATE_HOME:-$HOME/.local/state}\"/espalier/*.esp; do\n"
+             "        session=${session##*/} session=${session%%.esp}\n"
+             "        [[ $session != '*' && $session == \"$1\"* ]] && printf '%%s\\n' \"$session\"\n"
+             "    done\n"
+             "}\n"
+             "_espalier() {\n"
+             "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= values= files= words= verbs=\n"
+             "    COMPREPLY=()\n"
+             "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+             "        mapfile -t COMPREPLY < <(compgen -W \"help");
     for (size_t i = 0; i < count; i++)
         print_to(stdout, " %s", commands[i]->name);
     print_to(stdout,
@@ -124,11 +136,15 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
     for (size_t i = 0; i < count; i++)
         each_option(commands[i], bash_values);
     print_to(stdout, "    esac\n    case $command in\n");
+    struct text verbs = TEXT_EMPTY;
     for (size_t i = 0; i < count; i++) {
-        print_to(stdout, "    %s) words=%s options=\"", commands[i]->name, commands[i]->words_maximum ? "yes" : "no");
+        verbs_of(commands[i], &verbs);
+        print_to(stdout, "    %s) words=%s verbs=\"%s\" options=\"", commands[i]->name, kind_of_words(commands[i]),
+                 text_string(&verbs));
         each_option(commands[i], bash_option);
         print_to(stdout, "\" ;;\n");
     }
+    text_done(&verbs);
     print_to(stdout, "    esac\n"
                      "    if [ -n \"$values\" ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n"
@@ -138,6 +154,10 @@ static void print_bash(const struct cli_command *const *commands, size_t count)
                      "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
                      "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
                      "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
+                     "    elif [ -n \"$verbs\" ] && [ \"$COMP_CWORD\" -eq 2 ]; then\n"
+                     "        mapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$word\")\n"
+                     "    elif [ \"$words\" = folders ]; then\n"
+                     "        mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
                      "    elif [ \"$words\" = yes ]; then\n"
                      "        mapfile -t COMPREPLY < <(_espalier_sessions \"$word\"; compgen -f -- \"$word\")\n"
                      "    fi\n"
@@ -168,6 +188,7 @@ static void zsh_option(const struct cli_command *command, const struct cli_optio
 
 static void print_zsh(const struct cli_command *const *commands, size_t count)
 {
+    struct text verbs = TEXT_EMPTY;
     print_to(stdout, "#compdef espalier\n"
                      "_espalier_sessions() {\n"
                      "    local -a sessions\n"
@@ -194,11 +215,16 @@ static void print_zsh(const struct cli_command *const *commands, size_t count)
     for (size_t i = 0; i < count; i++) {
         print_to(stdout, "    %s)\n        _arguments -S", commands[i]->name);
         each_option(commands[i], zsh_option);
+        verbs_of(commands[i], &verbs);
+        if (verbs.length)
+            print_to(stdout, " \\\n            '1:verb:(%s)'", text_string(&verbs));
         if (commands[i]->words_maximum)
-            print_to(stdout, " \\\n            '*:session:_espalier_sessions'");
+            print_to(stdout, " \\\n            %s",
+                     commands[i]->takes_folders ? "'*:folder:_files -/'" : "'*:session:_espalier_sessions'");
         print_to(stdout, " ;;\n");
     }
     print_to(stdout, "    esac\n}\n_espalier \"$@\"\n");
+    text_done(&verbs);
 }
 
 /* --- fish --- */
@@ -217,6 +243,29 @@ static void fish_option(const struct cli_command *command, const struct cli_opti
     text_done(&words);
 }
 
+static void fish_words(const struct cli_command *command)
+{
+    struct text verbs = TEXT_EMPTY;
+    verbs_of(command, &verbs);
+    const char *name = command->name, *list = text_string(&verbs);
+    if (verbs.length) {
+        print_to(stdout,
+                 "complete -c espalier -n '__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from %s'"
+                 " -f -a '%s'\n",
+                 name, list, list);
+        print_to(stdout,
+                 "complete -c espalier -n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s'"
+                 " -f -a '(__fish_complete_directories)'\n",
+                 name, list);
+    } else {
+        print_to(stdout, "complete -c espalier -n '__fish_seen_subcommand_from %s' %s\n", name,
+                 !command->words_maximum  ? "-f"
+                 : command->takes_folders ? "-f -a '(__fish_complete_directories)'"
+                                          : "-a '(__espalier_sessions)'");
+    }
+    text_done(&verbs);
+}
+
 static void print_fish(const struct cli_command *const *commands, size_t count)
 {
     print_to(stdout, "# fish completion for espalier\n"
@@ -231,8 +280,7 @@ static void print_fish(const struct cli_command *const *commands, size_t count)
         print_to(stdout, "complete -c espalier -n __fish_use_subcommand -f -a %s -d ", commands[i]->name);
         print_quoted(commands[i]->summary, "\\");
         print_to(stdout, "\n");
-        print_to(stdout, "complete -c espalier -n '__fish_seen_subcommand_from %s' %s\n", commands[i]->name,
-                 commands[i]->words_maximum ? "-a '(__espalier_sessions)'" : "-f");
+        fish_words(commands[i]);
         each_option(commands[i], fish_option);
     }
 }

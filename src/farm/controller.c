@@ -82,11 +82,12 @@ static int put_trial(struct farm *farm, const struct farm_order *order, int64_t 
     char hash[HASH_TEXT];
     return db_query(
         farm->db, error,
-        "INSERT INTO espalier.trial (search, fence, node, worker, lane, request, parent)"
-        " SELECT $1, $2, $3, w.id, l.id, $5, $6 FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
+        "INSERT INTO espalier.trial (search, fence, node, worker, lane, request, parent, start_event)"
+        " SELECT $1, $2, $3, w.id, l.id, $5, $6, $7 FROM espalier.lane l JOIN espalier.worker w ON w.id = l.worker"
         " WHERE l.id = $4 AND NOT w.gone ON CONFLICT DO NOTHING",
         DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->node), DB_INTEGER(lane),
-        DB_TEXT(order->request), DB_TEXT(order->parent_path ? hash_print(order->parent_hash, hash) : NULL));
+        DB_TEXT(order->request), DB_TEXT(order->parent_path ? hash_print(order->parent_hash, hash) : NULL),
+        DB_INTEGER(order->log_fence));
 }
 
 /* A worker may read the row as soon as it is there: so the checkpoint comes with it. */
@@ -94,6 +95,9 @@ static int offer(struct farm *farm, const struct farm_order *order, int64_t lane
 {
     char name[BLOB_NAME];
     struct blob_pause pause = {farm_between, farm};
+    if (order->adopted)
+        return db_query(farm->db, error, "UPDATE espalier.trial SET start_event = $3 WHERE search = $1 AND fence = $2",
+                        DB_INTEGER(farm->search), DB_INTEGER(order->fence), DB_INTEGER(order->log_fence));
     if (order->parent_path && put_parent(farm, order, error))
         return -1;
     if (!order->checkpoint)

@@ -4,8 +4,9 @@
  *   evaluator_farm.c   what the engine's thread calls: it puts orders into the slots, and takes messages from a queue
  *   controller.c       the thread with the connection: carries orders to the database
  *   take.c             on that thread: takes the search, alone
- *   reports.c          on that thread: reports from the database to the engine, and what the log has out of the
- * database lanes.c            on that thread: who joined, who is silent for too long, what was measured
+ *   reports.c          on that thread: reports from the database to the engine, and what the log has out of there
+ *   lanes.c            on that thread: who joined, who is silent for too long, what was measured
+ *   adoption.c         what workers train already when a search is taken
  *
  * Who may touch what: a comment above each group of fields.
  */
@@ -19,12 +20,13 @@
 #include "farm/evaluator_farm.h"
 #include "util/queue.h"
 
-enum { FARM_LANES_MAX = 4096, ADVISORY_CLASS = 0x657370 };
+enum { MARKS = 64, FARM_LANES_MAX = 4096, ADVISORY_CLASS = 0x657370 };
 
 /* A trial as the engine submitted it, ready to be sent; the slot's own. */
 struct farm_order {
     int64_t fence; /* in the database; 0: there is none */
     int64_t node, log_fence;
+    bool adopted;                /* its row is there, of an earlier process */
     char *request, *parent_path; /* no parent: NULL */
     struct hash parent_hash;
     void *checkpoint;
@@ -49,6 +51,12 @@ struct farm_slot {
     int64_t handed_fence;  /* of the order whose reports come now */
     int handed;            /* the last of them that the engine got */
     char id[sizeof((struct device *)0)->id];
+};
+
+/* A trial of an earlier process, whose worker still trains it or has delivered it, until the engine has decided. */
+struct farm_found {
+    int64_t fence, start_event, node, lane; /* in the database; start_event: in the log */
+    char *request;
 };
 
 /* To the engine. */
@@ -90,6 +98,8 @@ struct farm {
     struct farm_slot slots[FARM_LANES_MAX];
     struct farm_receipt *receipts;
     size_t receipt_count, receipt_capacity;
+    struct farm_found *found;
+    size_t found_count, found_capacity;
     char *name, *session; /* of the search; NULL: not known yet */
     enum { TAKE_WAITS, TAKE_DONE, TAKE_REFUSED } take;
     struct error refusal; /* or, while it waits, the last trouble */
@@ -102,6 +112,8 @@ struct farm {
     int paused_sent; /* to this connection; -1: nothing yet */
     bool away;
     int64_t mark;
+    double marked[MARKS]; /* when the last results came, a ring in which `mark_count` were put */
+    int64_t mark_count;
     double watched, collected, connected, away_since;
     struct error leaving; /* why rows of the search are still there when it has ended; empty: none are */
 };
@@ -116,6 +128,20 @@ enum taking farm_take_search(struct farm *farm, struct error *error);
 
 /* Between two parts of a transfer: -1 when the search ends. */
 int farm_between(void *farm, struct error *error);
+
+/* adoption.c.  Read them; -1 with a trouble of the connection. */
+int farm_find_trials(struct farm *farm, struct error *error);
+/* Of a lane: its network, 0: none. */
+int64_t farm_found_on(struct farm *farm, int64_t lane);
+/* Those whose lanes have not joined: nobody adopts them. */
+void farm_drop_unjoined(struct farm *farm);
+/* The engine's thread: is it this trial?  Take it over into an order.  It is given up, when there is one. */
+bool farm_found_is(struct farm *farm, int64_t lane, const struct trial *trial, int64_t start_event);
+void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order);
+void farm_found_drop(struct farm *farm, int64_t lane);
+/* Under the mutex: is a fence of those? */
+bool farm_is_found(const struct farm *farm, int64_t fence);
+void farm_found_done(struct farm *farm);
 
 /* reports.c: the trial of this fence is to be removed. */
 void farm_withdraw(struct farm *farm, int64_t fence);

@@ -16,6 +16,7 @@
 
 #include "farm/controller.h"
 #include "farm/relay_parts.h"
+#include "util/identity.h"
 #include "util/memory.h"
 
 /* A search, s, runs while a connection holds its advisory lock; $2 is their class. */
@@ -92,7 +93,7 @@ static int insert_worker(struct db *db, int64_t search, const char *refused, str
     return db_query(db, error,
                     "INSERT INTO espalier.worker (search, host, process, program, refused)"
                     " VALUES ($1, $2, $3, $4, $5) RETURNING id",
-                    DB_INTEGER(search), DB_TEXT(host_name(host)), DB_INTEGER(getpid()), DB_TEXT(PACKAGE_STRING),
+                    DB_INTEGER(search), DB_TEXT(host_name(host)), DB_INTEGER(getpid()), DB_TEXT(identity),
                     DB_TEXT(refused));
 }
 
@@ -198,10 +199,27 @@ static int insert_rows(struct relay *relay, struct error *error)
     return failed && open ? -1 : 0;
 }
 
+/* Whoever resumed the search may have changed what this worker was made for.  1: it has to look at the search anew. */
+static int has_changed(struct relay *relay, struct error *error)
+{
+    const struct farm_search *was = relay->search;
+    if (db_query(relay->db, error,
+                 "SELECT 1 FROM espalier.search WHERE id = $1 AND (program <> $2 OR options <> $3 OR data_hash <> $4"
+                 " OR instructions <> $5 OR kinds <> $6)",
+                 DB_INTEGER(was->id), DB_TEXT(was->program), DB_TEXT(was->options), DB_TEXT(was->data_hash),
+                 DB_TEXT(was->instructions), DB_TEXT(was->kinds)))
+        return -1;
+    return db_rows(relay->db);
+}
+
 int relay_enrol(struct relay *relay, struct error *error)
 {
-    int found = find_enrolled(relay, error);
-    if (found < 0 || (!found && insert_rows(relay, error)))
+    int found = find_enrolled(relay, error), changed = found ? 0 : has_changed(relay, error);
+    if (changed > 0) {
+        relay->is_closed = true;
+        return 0;
+    }
+    if (found < 0 || changed < 0 || (!found && insert_rows(relay, error)))
         return -1;
     if (relay->is_closed)
         return 0;

@@ -72,19 +72,31 @@ static void farm_submit(struct evaluator *evaluator, int number, struct trial *t
     if (trial->checkpoint)
         checkpoint_encode(trial->checkpoint, &order.checkpoint, &order.checkpoint_length);
     trial_done(trial);
-    slot->may_answer = false;
+    slot->may_answer = trial->adopted && trial->adopted_epochs;
+    slot->epoch = trial->adopted_epochs;
+    if (trial->adopted)
+        farm_found_take(farm, slot->lane, &order);
     pthread_mutex_lock(&farm->mutex);
     ASSERT(!slot->order.request);
-    order.fence = (farm->term << TERM_SHIFT) + order.log_fence;
+    if (!order.adopted)
+        order.fence = (farm->term << TERM_SHIFT) + order.log_fence;
     slot->order = order;
     pthread_mutex_unlock(&farm->mutex);
     wake_send(farm->wake);
 }
 
-/* What the engine was told last is in the log by now. */
+static bool farm_adopts(const struct evaluator *evaluator, int slot, const struct trial *trial, int64_t start_event)
+{
+    struct farm *farm = farm_of(evaluator);
+    return farm_found_is(farm, farm->slots[slot].lane, trial, start_event);
+}
+
+/* What the engine was told last is in the log by now, and what it has not adopted it never will. */
 static void write_receipt(struct farm *farm)
 {
     const struct farm_message *last = &farm->last;
+    if (last->report.kind == REPORT_JOINED && last->report.node)
+        farm_found_drop(farm, last->lane);
     if (!last->fence)
         return;
     pthread_mutex_lock(&farm->mutex);
@@ -218,6 +230,7 @@ static void farm_free(struct evaluator *evaluator)
     close(farm->wake);
     pthread_cond_destroy(&farm->taken);
     pthread_mutex_destroy(&farm->mutex);
+    farm_found_done(farm);
     free(farm->receipts);
     free(farm->withdrawn);
     free(farm->options);
@@ -234,6 +247,7 @@ static const struct evaluator_kind kind_farm = {
     .slots = farm_slots,
     .device = farm_device,
     .submit = farm_submit,
+    .adopts = farm_adopts,
     .poll = farm_poll,
     .cancel = farm_cancel,
     .proceed = farm_proceed,

@@ -64,6 +64,8 @@ static void join(struct farm *farm, const struct lane_row *row)
     struct farm_slot *slot = &farm->slots[number];
     struct farm_message message = {.report = {.kind = REPORT_JOINED, .slot = number}, .lane = row->lane};
     struct device *device = &message.device;
+    message.report.node = farm_found_on(farm, row->lane);
+    device->lost = row->gone || row->lost; /* what it has delivered is taken, and then it leaves */
     device->core = -1;
     device->is_gpu = row->gpu;
     choose_id(farm, row, device->id, sizeof device->id);
@@ -111,7 +113,7 @@ static int all_leave(struct farm *farm, const struct lane_row *row, const char *
     if (farm_take_reports(farm, error))
         return -1;
     for (int i = 0; i < farm->slots_used; i++)
-        if (farm->slots[i].there && farm->slots[i].worker == row->worker)
+        if (farm->slots[i].there && farm->slots[i].worker == row->worker && !farm_found_on(farm, farm->slots[i].there))
             leave(farm, i, row->in_order, why);
     return 0;
 }
@@ -128,10 +130,12 @@ static int watch_lane(struct farm *farm, struct lane_row *rows, int count, const
 {
     int number = find_slot(farm, row->lane);
     if (number < 0) {
-        if (!row->gone && !row->lost)
+        if (farm_found_on(farm, row->lane) || (!row->gone && !row->lost))
             join(farm, row);
         return 0;
     }
+    if (farm_found_on(farm, row->lane)) /* the engine has not decided yet */
+        return 0;
     struct farm_slot *slot = &farm->slots[number];
     if (slot->beats != row->beats) {
         slot->beats = row->beats;
@@ -212,6 +216,10 @@ int farm_watch(struct farm *farm, struct error *error)
     for (int i = 0; i < count; i++)
         rows[i] = read_row(farm->db, i);
     watch_missing(farm, rows, count);
+    for (int i = 0; i < count && !failed; i++) /* first, lest their networks begin anew on others */
+        if (farm_found_on(farm, rows[i].lane))
+            failed = watch_lane(farm, rows, count, &rows[i], asked, error);
+    farm_drop_unjoined(farm);
     for (int i = 0; i < count && !failed; i++)
         failed = watch_lane(farm, rows, count, &rows[i], asked, error);
     for (int i = 0; i < count; i++) {

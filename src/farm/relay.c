@@ -118,12 +118,21 @@ static int connect_again(struct relay *relay, struct error *error)
     return 0;
 }
 
+/* Is there more to do than to wait for the search's answers? */
+static bool is_training(const struct relay *relay)
+{
+    for (int i = 0; i < relay->count; i++)
+        if (relay->lanes[i].fence && !relay->lanes[i].asked)
+            return true;
+    return false;
+}
+
 /* A search that was killed may be resumed elsewhere, or never: who has nothing to train doesn't wait for it. */
 static int see_orphan(struct relay *relay, struct error *error)
 {
     double now = clock_monotonic(), patience = relay->options->patience;
     patience = patience > 0 ? patience : ORPHAN_SECONDS;
-    if (is_busy(relay) || now - relay->busy < patience || now - relay->asked < patience)
+    if (is_training(relay) || now - relay->busy < patience || now - relay->asked < patience)
         return 0;
     relay->asked = now;
     int orphan = relay_is_orphan(relay, error);
@@ -131,6 +140,8 @@ static int see_orphan(struct relay *relay, struct error *error)
         relay_say(relay, "nobody runs the search any more: it was killed, or cut off");
         if (relay_sign_off(relay, error))
             return -1;
+        for (int i = 0; i < relay->count; i++)
+            relay_drop(relay, i);
         relay->is_closed = true;
     }
     return orphan < 0 ? -1 : 0;

@@ -45,7 +45,7 @@ struct relay {
     bool has_pending, paused, is_leaving, is_closed;
     bool is_away;                 /* a person has read that the server is */
     double beat, look, look_wait; /* when it last beat, when it looks next, and how long it waits then */
-    double retry, busy, live;     /* when to connect again; when a trial last ended; when steps were sent */
+    double retry, busy, live;     /* when to connect again; when a trial last went on or ended; when steps were sent */
     double leave_by, asked;       /* and when it asked last whether the search runs at all */
     int64_t live_number;
     int64_t enrolling;    /* a worker whose COMMIT had no answer; 0: none */

@@ -179,6 +179,7 @@ int relay_deliver(struct relay *relay, struct error *error)
         say_end(relay, lane, delivered);
     if (waits_for_verdict(relay, lane)) {
         lane->asked = relay->pending.epoch.epoch;
+        relay->busy = clock_monotonic();
         relay->look = 0;
         relay->look_wait = LOOK_MIN;
     }

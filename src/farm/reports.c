@@ -15,6 +15,7 @@
 #include "farm/controller.h"
 #include "farm/wire.h"
 #include "util/bug.h"
+#include "util/clock.h"
 #include "util/memory.h"
 
 enum { ROWS_MAX = 4 * 128 };
@@ -53,7 +54,7 @@ enum place { PLACE_KNOWN, PLACE_STALE, PLACE_FOUND };
 static enum place find_place(struct farm *farm, const struct row *row, struct farm_message *message)
 {
     pthread_mutex_lock(&farm->mutex);
-    bool handed = is_handed(farm, row->fence, row->number);
+    bool handed = is_handed(farm, row->fence, row->number) || farm_is_found(farm, row->fence);
     int found = find_slot(farm, row->fence);
     if (found >= 0) {
         struct farm_slot *slot = &farm->slots[found];
@@ -239,6 +240,17 @@ static const char *list_of(struct text *list)
     return list->length ? text_string(list) : "{}";
 }
 
+/* How many results come in an hour, by the last of them. */
+static double note_results(struct farm *farm, int64_t count)
+{
+    double now = clock_monotonic();
+    while (count-- > 0)
+        farm->marked[farm->mark_count++ % MARKS] = now;
+    int64_t known = farm->mark_count < MARKS ? farm->mark_count : MARKS;
+    double seconds = now - farm->marked[(farm->mark_count - known) % MARKS];
+    return seconds > 0 ? 3600 * (double)(known - 1) / seconds : 0;
+}
+
 static int settle(struct farm *farm, struct settling *settling, struct error *error)
 {
     int64_t results = atomic_load(&farm->results);
@@ -255,8 +267,12 @@ static int settle(struct farm *farm, struct settling *settling, struct error *er
         db_query(farm->db, error, "DELETE FROM espalier.trial WHERE search = $1 AND fence = ANY($2::bigint[])",
                  DB_INTEGER(farm->search), DB_TEXT(list_of(&settling->gone))))
         return -1;
-    if (results != farm->mark && db_query(farm->db, error, "UPDATE espalier.search SET mark = $2 WHERE id = $1",
-                                          DB_INTEGER(farm->search), DB_INTEGER(results)))
+    if (results == farm->mark)
+        return 0;
+    char hourly[32];
+    snprintf(hourly, sizeof hourly, "%.3f", note_results(farm, results - farm->mark));
+    if (db_query(farm->db, error, "UPDATE espalier.search SET mark = $2, hourly = $3::float8 WHERE id = $1",
+                 DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(hourly)))
         return -1;
     farm->mark = results;
     return 0;

@@ -31,13 +31,13 @@ static const char tables[] =
     "CREATE SCHEMA espalier;"
     "CREATE TABLE espalier.meta (version int NOT NULL, program text NOT NULL);"
     /* `name` is made from the session's first event, so a copy of the session has the same.  `term` counts who has
-       taken the search, `mark` the results that the log has; `session`, `host` and `process` say who has it.  The rest
-       is what a worker must have: options as NAME=VALUE lines, the checksum of the images, the instruction set, and the
-       kinds of device that may train ('cpu', 'gpu' or 'any'). */
+       taken the search, `mark` the results that the log has, `hourly` how many of them come in an hour; `session`,
+       `host` and `process` say who has it.  The rest is what a worker must have: options as NAME=VALUE lines, the
+       checksum of the images, the instruction set, and the kinds of device that may train ('cpu', 'gpu' or 'any'). */
     "CREATE TABLE espalier.search (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE NOT NULL,"
     " session text NOT NULL, host text NOT NULL, process bigint NOT NULL, program text NOT NULL, options text NOT NULL,"
     " data text NOT NULL, data_hash text NOT NULL, instructions text NOT NULL, kinds text NOT NULL,"
-    " term bigint NOT NULL DEFAULT 0, mark bigint NOT NULL DEFAULT 0,"
+    " term bigint NOT NULL DEFAULT 0, mark bigint NOT NULL DEFAULT 0, hourly float8 NOT NULL DEFAULT 0,"
     " paused boolean NOT NULL DEFAULT false, closed boolean NOT NULL DEFAULT false);"
     /* `gone`: it has no trials any more, because it left `in_order` or was silent for too long.  `refused`: why it
        can't serve the search; it has no lanes then. */
@@ -53,13 +53,15 @@ static const char tables[] =
     " name text NOT NULL, speed_class text NOT NULL, gpu boolean NOT NULL, lost boolean NOT NULL DEFAULT false, why "
     "text);"
     "CREATE INDEX ON espalier.lane (worker);"
-    /* `request` is the trial as JSON (wire.h), `parent` the hash of the weights it begins with.  `verdict` is the last
-       epoch that the search has answered, and `goes_on` the answer. */
+    /* `request` is the trial as JSON (wire.h), `parent` the hash of the weights it begins with, `start_event` the
+       number of its STARTED event in the log, by which the next process of a search that was killed adopts it.
+       `verdict` is the last epoch that the search has answered, and `goes_on` the answer. */
     "CREATE TABLE espalier.trial (search bigint NOT NULL REFERENCES espalier.search ON DELETE CASCADE,"
     " fence bigint NOT NULL, node bigint NOT NULL, worker bigint NOT NULL REFERENCES espalier.worker ON DELETE CASCADE,"
     " lane bigint NOT NULL REFERENCES espalier.lane ON DELETE CASCADE,"
     " state text NOT NULL DEFAULT 'offered' CHECK (state IN ('offered', 'running', 'done')),"
-    " request text NOT NULL, parent text, cancel boolean NOT NULL DEFAULT false, verdict int NOT NULL DEFAULT 0,"
+    " request text NOT NULL, parent text, start_event bigint NOT NULL DEFAULT 0,"
+    " cancel boolean NOT NULL DEFAULT false, verdict int NOT NULL DEFAULT 0,"
     " goes_on boolean NOT NULL DEFAULT true, PRIMARY KEY (search, fence)) WITH (fillfactor = 50);"
     "CREATE INDEX ON espalier.trial (worker);"
     "CREATE INDEX ON espalier.trial (lane);"

@@ -12,7 +12,7 @@
 #include "farm/db.h"
 
 /* Of the tables; a change of any of them is a new number. */
-enum { FARM_SCHEMA_VERSION = 1 };
+enum { FARM_SCHEMA_VERSION = 2 };
 
 /* Make schema and tables, in one transaction.  -1: also when they are there already. */
 int farm_schema_create(struct db *db, struct error *error);

@@ -56,7 +56,7 @@ static const char status[] =
     "  'connections_max', current_setting('max_connections')::int,"
     "  'searches', (SELECT coalesce(json_agg(json_build_object('session', s.session, 'host', s.host,"
     "    'process', s.process, 'running', " HAS_PROCESS ", 'paused', s.paused, 'ended', s.closed, 'data', s.data,"
-    "    'instructions', s.instructions, 'devices', s.kinds, 'results', s.mark,"
+    "    'instructions', s.instructions, 'devices', s.kinds, 'results', s.mark, 'results_an_hour', s.hourly,"
     "    'offered', (SELECT count(*) FROM espalier.trial t WHERE t.search = s.id AND t.state = 'offered'),"
     "    'training', (SELECT count(*) FROM espalier.trial t WHERE t.search = s.id AND t.state = 'running'),"
     "    'reported', (SELECT count(*) FROM espalier.trial t WHERE t.search = s.id AND t.state = 'done'),"

@@ -15,6 +15,7 @@
 #include "farm/schema.h"
 #include "nn/backend.h"
 #include "util/clock.h"
+#include "util/identity.h"
 
 #define LOCK_SECONDS 2.0 /* the server needs a moment to see that a killed process is gone */
 
@@ -26,8 +27,8 @@ static int insert_search(struct farm *farm, struct error *error)
                  "INSERT INTO espalier.search (name, session, host, process, program, options, data, data_hash,"
                  " instructions, kinds) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                  " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
-                 DB_TEXT(farm->name), DB_TEXT(farm->session), DB_TEXT(host), DB_INTEGER(getpid()),
-                 DB_TEXT(PACKAGE_STRING), DB_TEXT(farm->options), DB_TEXT(farm->data), DB_TEXT(farm->data_hash),
+                 DB_TEXT(farm->name), DB_TEXT(farm->session), DB_TEXT(host), DB_INTEGER(getpid()), DB_TEXT(identity),
+                 DB_TEXT(farm->options), DB_TEXT(farm->data), DB_TEXT(farm->data_hash),
                  DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds)))
         return -1;
     farm->search = db_integer(farm->db, 0, 0);
@@ -72,28 +73,45 @@ static enum taking refuse_older(struct farm *farm, int64_t results, struct error
     return TAKING_REFUSED;
 }
 
-/* A new term.  What trains for an older one is withdrawn: the workers see that its rows are gone. */
+/* Workers of another program, or that train with other instructions or another precision, would deliver other bits:
+   they are given up, and enrol anew if they can. */
+static int dismiss_others(struct farm *farm, struct error *error)
+{
+    return db_query(
+        farm->db, error,
+        "UPDATE espalier.worker w SET gone = true FROM espalier.search s WHERE s.id = $1 AND w.search = s.id"
+        " AND NOT w.gone AND (s.program, s.instructions, s.kinds, s.data_hash,"
+        " substring(s.options from '(?n)^precision=.*$')) IS DISTINCT FROM"
+        " ($2, $3, $4, $5, substring($6 from '(?n)^precision=.*$'))",
+        DB_INTEGER(farm->search), DB_TEXT(identity), DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds),
+        DB_TEXT(farm->data_hash), DB_TEXT(farm->options));
+}
+
+/* A new term.  What trains for an older one may be adopted. */
 static enum taking begin_term(struct farm *farm, struct error *error)
 {
     int64_t results = atomic_load(&farm->results);
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    if (db_query(farm->db, error,
-                 "UPDATE espalier.search SET term = term + 1, mark = $2, closed = false, paused = false, session = $3,"
+    if (dismiss_others(farm, error) ||
+        db_query(farm->db, error,
+                 "UPDATE espalier.search SET term = term + 1, mark = $2, hourly = 0, closed = false, paused = false,"
+                 " session = $3,"
                  " host = $4, process = $5, program = $6, options = $7, data = $8, instructions = $9, kinds = $10,"
                  " data_hash = $11"
                  " WHERE id = $1 AND mark <= $2 RETURNING term",
                  DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(farm->session), DB_TEXT(host),
-                 DB_INTEGER(getpid()), DB_TEXT(PACKAGE_STRING), DB_TEXT(farm->options), DB_TEXT(farm->data),
+                 DB_INTEGER(getpid()), DB_TEXT(identity), DB_TEXT(farm->options), DB_TEXT(farm->data),
                  DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds), DB_TEXT(farm->data_hash)))
         return TAKING_FAILED;
     if (!db_rows(farm->db))
         return refuse_older(farm, results, error);
-    farm->term = db_integer(farm->db, 0, 0);
+    int64_t term = db_integer(farm->db, 0, 0);
+    if (farm_find_trials(farm, error))
+        return TAKING_FAILED;
+    farm->term = term;
     farm->mark = results;
-    return db_query(farm->db, error, "DELETE FROM espalier.trial WHERE search = $1", DB_INTEGER(farm->search))
-               ? TAKING_FAILED
-               : TAKING_DONE;
+    return TAKING_DONE;
 }
 
 static enum taking keep_term(struct farm *farm, struct error *error)

@@ -315,7 +315,10 @@ static bool finish(struct engine *engine, struct error *error)
     event.as.finished.message = event_text("%s", message.text);
     journal_emit(&engine->journal, &event);
     if (start->status == NODE_FAILED)
-        error_set(error, "%s; nothing can grow from it: try a smaller --start-rate or another --start", message.text);
+        error_set(error, "%s; nothing can grow from it: %s", message.text,
+                  start->failure_reason.value == FAILURE_DEVICE
+                      ? "see to these devices, then begin a new search"
+                      : "try a smaller --start-rate or another --start");
     else if (reason == FINISH_ERROR)
         error_set(error, "%s; see to the cause, then resume the session", message.text);
     return true;

@@ -15,6 +15,9 @@
  *      slot has now: so what a machine that was given up says later has no effect.
  *   6. When the engine calls poll() again, everything that the report before it led to is in the log, and synced where
  *      it is a result: the evaluator may forget its copy.
+ *   7. A slot that joins may train already: for an earlier process of this search, which was killed.  Its REPORT_JOINED
+ *      names the network.  The engine submits that trial at once, marked as adopted, when adopts() says that it is the
+ *      same; what its trainer reported since then follows, with what the log may have already.  Else it is given up.
  */
 #ifndef ESPALIER_SEARCH_EVALUATOR_H
 #define ESPALIER_SEARCH_EVALUATOR_H
@@ -48,6 +51,8 @@ struct trial {
     bool has_checkpoint;           /* it has one; on its way to another machine that comes beside the rest */
     double seconds_most;           /* its first epoch fails after that; 0: no limit */
     double seconds_before;         /* that it had trained by then */
+    bool adopted;                  /* its slot trains it already (adopts()), and has reported so many epochs */
+    int adopted_epochs;
 };
 static inline void trial_done(struct trial *trial)
 {
@@ -67,7 +72,7 @@ enum report_kind {
     REPORT_FAILED,     /* `failure` (diverged, memory, device, error) and `message` */
     REPORT_CANCELLED,
     /* Of slots, not of trials: `node` and `fence` are 0. */
-    REPORT_JOINED, /* device(slot) describes it from now on, and it is free */
+    REPORT_JOINED, /* device(slot) describes it from now on, and it is free; or trains `node`, which may be adopted */
     REPORT_LOST,   /* with the trial that it had, which is tried elsewhere; `message` says why, `left` how */
     REPORT_SAMPLE, /* `sample` of a device of another machine, about once a second; some may be dropped */
     /* Of the evaluator: `slot` means nothing. */
@@ -113,6 +118,9 @@ struct evaluator_kind {
     const struct device *(*device)(const struct evaluator *evaluator, int slot);
     /* Give a trial to a free slot.  The evaluator owns its texts from then on. */
     void (*submit)(struct evaluator *evaluator, int slot, struct trial *trial);
+    /* Is what a slot trained when it joined this trial, as the STARTED event of that number began it?  NULL: it never
+       trains anything then. */
+    bool (*adopts)(const struct evaluator *evaluator, int slot, const struct trial *trial, int64_t start_event);
     /* The next report, waiting up to `seconds`.  False: none. */
     bool (*poll)(struct evaluator *evaluator, struct report *report, double seconds);
     /* Ask a running trial to stop; a REPORT_CANCELLED, or the result if it came first, follows. */

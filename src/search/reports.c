@@ -44,8 +44,13 @@ static void report_epoch(struct trials *trials, const struct report *report)
     const struct session_node *node = node_of(trials, report->node);
     struct evaluator *evaluator = trials->slots.evaluator;
     struct trial_slot *slot = &trials->slots.items[report->slot].trial;
-    if (slot->wrong)
+    if (slot->wrong || (slot->adopted && epoch->epoch <= node->curve_count))
         return;
+    if (slot->adopted && epoch->epoch > node->curve_count + 1) { /* the log has lost its end */
+        trials_cancel(trials, report->node, true);
+        return;
+    }
+    slot->stopped = false;
     if (epoch->epoch != node->curve_count + 1 || epoch->epochs != node->epochs) {
         slot->wrong = "its trainer reported an epoch out of order";
         evaluator->kind->cancel(evaluator, report->node);
@@ -201,17 +206,19 @@ static bool has_right_weights(const struct trials *trials, const struct report *
 static int64_t report_last(struct trials *trials, const struct report *report)
 {
     struct trial_slot slot = slots_release(&trials->slots, report->slot);
+    const struct session_node *node = node_of(trials, slot.node);
+    bool lacks_epochs = slot.adopted && !slot.stopped && node->curve_count < node->epochs; /* of its curve */
     if (report->kind == REPORT_RESULT && !slot.wrong && !has_right_weights(trials, report))
         slot.wrong = "its trainer delivered the weights of another network";
     if (slot.wrong && report->kind != REPORT_FAILED)
         return fail(trials, &slot, FAILURE_ERROR, slot.wrong) ? slot.node : 0;
-    if (report->kind == REPORT_RESULT)
+    if (report->kind == REPORT_RESULT && !lacks_epochs)
         report_result(trials, report, &slot);
-    else if (report->kind == REPORT_CANCELLED)
+    else if (report->kind == REPORT_CANCELLED || report->kind == REPORT_RESULT)
         give_back(trials, &slot);
     else {
         if (report->failure == FAILURE_DEVICE)
-            slots_lose(&trials->slots, report->slot, node_of(trials, slot.node)->device, report->message, false);
+            slots_lose(&trials->slots, report->slot, node->device, report->message, false);
         return fail(trials, &slot, report->failure, report->message) ? slot.node : 0;
     }
     return 0;
@@ -255,6 +262,8 @@ static int64_t handle(struct trials *trials, const struct report *report)
         return report_last(trials, report);
     case REPORT_JOINED:
         slots_join(slots, report->slot);
+        if (report->node && !trials->journal->broken)
+            trials_adopt(trials, report->slot, report->node);
         break;
     case REPORT_LOST:
         return report_lost(trials, report);

@@ -122,9 +122,10 @@ int resume_networks(struct proposals *proposals, const struct search_data *data,
         if (check_update(state, &state->policies[i]->facts, error))
             return -1;
     if (start && node_has_no_result(start))
-        return error_set(error,
-                         "its start network failed (%s): begin a new search with another --start or --start-rate",
-                         start->failure ? start->failure : "cancelled");
+        return error_set(error, "its start network failed (%s): begin a new search %s",
+                         start->failure ? start->failure : "cancelled",
+                         start->failure_reason.value == FAILURE_DEVICE ? "when its devices work"
+                                                                       : "with another --start or --start-rate");
     return start && start->pruned ? error_set(error, "its start network is pruned: nothing can grow") : 0;
 }
 

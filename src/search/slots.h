@@ -14,6 +14,7 @@ struct trial_slot {
     int64_t node;   /* in training; 0: free */
     int64_t fence;  /* of its trial */
     bool may_stop;  /* it is asked after each epoch whether it stops early */
+    bool adopted;   /* it was begun for an earlier process: the log may have some of what it reports, or lack some */
     bool cancelled; /* it was asked to stop */
     bool again;     /* and goes back to the queue */
     bool stopped;   /* early, for the reason in `stop` */

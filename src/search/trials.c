@@ -185,38 +185,82 @@ static int64_t attempt_number(const struct session_node *node)
     return node->attempts + (failed || !node->attempts);
 }
 
-void trials_start(struct trials *trials, int slot)
+/* The whole trial but for what it goes on from. */
+static struct trial make_trial(const struct trials *trials, int slot, int64_t number)
 {
-    int64_t number = trials->queue[0];
-    trials_dequeue(trials, number);
     const struct session_node *node = node_of(trials, number);
+    const struct evaluator *evaluator = trials->slots.evaluator;
     struct trial trial = {.node = number};
     journal_arch(trials->journal, number, &trial.arch);
     trial_parent(trials, node, &trial);
-    struct evaluator *evaluator = trials->slots.evaluator;
-    const struct device *device = evaluator->kind->device(evaluator, slot);
-    trial_training(trials, device, &trial);
+    trial_training(trials, evaluator->kind->device(evaluator, slot), &trial);
     trial.may_stop = stopping_applies(trials->options, node);
     trial.seconds_most = node_phase(node) == PHASE_GROWTH ? trials->options->network_seconds : 0;
+    return trial;
+}
+
+/* A network of the queue, which goes on after so many epochs. */
+static void submit(struct trials *trials, int slot, struct trial *trial, int epochs_done)
+{
+    const struct session_node *node = node_of(trials, trial->node);
+    struct evaluator *evaluator = trials->slots.evaluator;
+    struct event event = {.kind = EVENT_STARTED};
+    trials_dequeue(trials, trial->node);
+    event.as.started.node = trial->node;
+    event.as.started.device = event_text("%s", evaluator->kind->device(evaluator, slot)->id);
+    event.as.started.attempt = attempt_number(node);
+    event.as.started.epochs = trial->training.epochs;
+    event.as.started.epochs_done = epochs_done;
+    if (journal_emit(trials->journal, &event)) {
+        trial_done(trial);
+        return;
+    }
+    trial->fence = trials->journal->state->last_number;
+    slots_take(&trials->slots, slot,
+               &(struct trial_slot){
+                   .node = trial->node, .fence = trial->fence, .may_stop = trial->may_stop, .adopted = trial->adopted});
+    evaluator->kind->submit(evaluator, slot, trial);
+}
+
+void trials_start(struct trials *trials, int slot)
+{
+    struct trial trial = make_trial(trials, slot, trials->queue[0]);
+    const struct session_node *node = node_of(trials, trial.node);
     trial.checkpoint = checkpoints_find(trials->journal, &trial, trials->input);
     trial.has_checkpoint = trial.checkpoint;
     int epochs_done = trial.checkpoint ? trial.checkpoint->epochs : 0;
     trial.seconds_before = epochs_done ? node->seconds * epochs_done / node->curve_count : 0;
+    submit(trials, slot, &trial, epochs_done);
+}
 
-    struct event event = {.kind = EVENT_STARTED};
-    event.as.started.node = number;
-    event.as.started.device = event_text("%s", device->id);
-    event.as.started.attempt = attempt_number(node);
-    event.as.started.epochs = trial.training.epochs;
-    event.as.started.epochs_done = epochs_done;
-    if (journal_emit(trials->journal, &event)) {
+/* Its trainer may wait for the answer to the last epoch, which the process that was killed had or had not given. */
+static void answer_again(struct trials *trials, int slot)
+{
+    struct trial_slot *trial = &trials->slots.items[slot].trial;
+    const struct session_node *node = node_of(trials, trial->node);
+    struct evaluator *evaluator = trials->slots.evaluator;
+    if (!trial->may_stop || !node->curve_count || node->curve_count >= node->epochs)
+        return;
+    trial->stopped = stopping_check(trials->journal->state, trials->options, trial->node, &trial->stop);
+    evaluator->kind->proceed(evaluator, trial->node, !trial->stopped);
+}
+
+void trials_adopt(struct trials *trials, int slot, int64_t number)
+{
+    const struct session_node *node = node_of(trials, number);
+    const struct evaluator *evaluator = trials->slots.evaluator;
+    if (trials->ending || !node || node->status != NODE_QUEUED || node->failure) /* that attempt has ended */
+        return;
+    struct trial trial = make_trial(trials, slot, number);
+    if (!evaluator->kind->adopts(evaluator, slot, &trial, node->start_event)) {
         trial_done(&trial);
         return;
     }
-    trial.fence = trials->journal->state->last_number;
-    slots_take(&trials->slots, slot,
-               &(struct trial_slot){.node = number, .fence = trial.fence, .may_stop = trial.may_stop});
-    evaluator->kind->submit(evaluator, slot, &trial);
+    trial.adopted = true;
+    trial.adopted_epochs = node->curve_count;
+    submit(trials, slot, &trial, node->curve_count);
+    if (!trials->journal->broken)
+        answer_again(trials, slot);
 }
 
 static void cancel(struct trials *trials, struct trial_slot *slot, bool again)
@@ -236,6 +280,7 @@ void trials_cancel(struct trials *trials, int64_t node, bool again)
 
 void trials_cancel_all(struct trials *trials)
 {
+    trials->ending = true;
     for (int slot = 0; slot < trials->slots.count; slot++)
         if (trials->slots.items[slot].trial.node)
             cancel(trials, &trials->slots.items[slot].trial, true);

@@ -17,10 +17,11 @@ struct trials {
     const struct start_network *start;
     struct shape input;
     struct notes notes; /* of every file of weights */
-    int64_t *queue; /* networks to train next, the first at 0 */
+    int64_t *queue;     /* networks to train next, the first at 0 */
     size_t queue_count, queue_capacity;
     int failures;        /* networks in a row that failed, in this process: whoever resumes has seen to the cause */
     int64_t last_failed; /* of those */
+    bool ending;         /* all were asked to stop */
     struct error broken; /* why the evaluator can run no more trials; "": it can */
 };
 
@@ -33,9 +34,11 @@ void trials_enqueue(struct trials *trials, int64_t node);
 void trials_dequeue(struct trials *trials, int64_t node); /* when it is there */
 /* Take the first of the queue into a free slot. */
 void trials_start(struct trials *trials, int slot);
+/* A slot has joined that trains a network already (evaluator.h): take it up, if that trial would start now. */
+void trials_adopt(struct trials *trials, int slot, int64_t node);
 /* Ask a network's training, if it runs, to stop; `again`: then it goes back to the queue. */
 void trials_cancel(struct trials *trials, int64_t node, bool again);
-/* The same for all; they go back to the queue. */
+/* The same for all; they go back to the queue, and none is adopted any more. */
 void trials_cancel_all(struct trials *trials);
 /* Those that wait fail for good when the weights that they would begin with are dropped. */
 void trials_fail_orphans(struct trials *trials);

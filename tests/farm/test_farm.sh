@@ -5,7 +5,7 @@
 "$espalier" farm status "$work" 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 server="sh $top_srcdir/tests/farm/server.sh"
 $server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 51
+plan 55
 base=$($server make) || exit 99
 trap '$server remove "$base"; rm -rf "$work"' EXIT
 url=$($server url "$base")
@@ -103,6 +103,19 @@ prints "and jobs that Slurm holds" '^Slurm holds job 5_3 \(espalier-worker\): Re
 report $? "and nothing of silence"
 ok "as JSON" "$espalier" farm status "$url" --json
 prints "the same" '"images_per_second": 1234.5'
+
+# Many hosts that are alike are one line.
+sql "INSERT INTO espalier.worker (search, host, process, program, beats) SELECT 1, 'r' || n, 9, 'p', 0 FROM generate_series(10, 39) n;
+    INSERT INTO espalier.lane (search, worker, number, device, name, speed_class, gpu)
+    SELECT 1, id, 0, 'cpu:0', 'core', 'New Processor', false FROM espalier.worker WHERE host LIKE 'r%';
+    UPDATE espalier.search SET hourly = 1234"
+sql "DO 'BEGIN FOR i IN 1..100 LOOP UPDATE espalier.worker SET beats = beats + 1; COMMIT;
+    PERFORM pg_sleep(0.1); END LOOP; END'" >/dev/null 2>&1 &
+ok "status of many hosts" "$espalier" farm status "$url"
+prints "folds them" '^  r10…r39 \(30\) +30 +30 +0 +0  New Processor$'
+prints "not those of which more is to be said" '^  node1 +1 +2 +1 +1.23k  Old Processor$'
+prints "the results of an hour" '12 results, 1.23k an hour$'
+sql "DELETE FROM espalier.worker WHERE host LIKE 'r%'"
 
 # --- drop ---
 says "a search that runs is not removed" 1 "night.esp \(process 7 on head\) is running; stop it first" "$espalier" farm drop "$url" night.esp

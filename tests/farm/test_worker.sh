@@ -6,7 +6,7 @@
 "$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
 server="sh $top_srcdir/tests/farm/server.sh"
 $server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
-plan 23
+plan 28
 base=$($server make) || exit 99
 processes=
 finish() {
@@ -45,6 +45,8 @@ $server sql "$base" "UPDATE espalier.meta SET version = version + 1"
 says "a newer farm, for a search" 1 "the farm is newer than this program" "$espalier" run $small --start "$start" --farm "$url"
 says "a newer farm, for a worker" 1 "the farm is newer than this program" "$espalier" worker "$url"
 $server sql "$base" "UPDATE espalier.meta SET version = version - 1"
+ok "a search without --parent" "$espalier" run --data idx:pictures --validation 64 --limit-flops 0 --start "$start" --farm "$url" --dry-run
+prints "is a tournament on a farm" '^parent +tournament, for which no trainer waits'
 ok "nothing to do" "$espalier" worker "$url" --idle 0.1
 
 # --- one seed, one digest ---
@@ -66,6 +68,8 @@ report $? "has the digest of one on this machine"
 rows="SELECT count(*) FROM espalier.worker"
 wait_until sh -c "[ \$($server sql '$base' '$rows') = 0 ]"
 report $? "and leaves nothing behind"
+[ "$($server sql "$base" "SELECT hourly > 0 FROM espalier.search")" = t ]
+report $? "but how many results came in an hour"
 
 kill "$first"
 wait "$first"
@@ -106,6 +110,15 @@ wait "$third"
 prints "a worker that is told to end says so" "^ends: it was asked to" third.out
 wait_until logs night 'its worker left'
 report $? "and the search knows that it left"
+$server sql "$base" "UPDATE espalier.search SET program = 'espalier 0.1.0 (sources 000000000000)' WHERE session LIKE '%night%'"
+worker other
+wait_until grep -q "can't serve" other.out
+prints "another build of this version is refused" \
+    "it is run by espalier 0.1.0 \(sources 000000000000\), and this is espalier [^ ]* \(sources [0-9a-f]{12}\); use one program" other.out
+kill "$other"
+wait "$other"
+report $? "and has not failed"
+$server sql "$base" "UPDATE espalier.search SET program = '$("$espalier" version | head -n 1)' WHERE session LIKE '%night%'"
 worker fourth --idle 1h --data "idx=$work/pictures"
 wait "$search"
 report $? "the search goes on to its end"

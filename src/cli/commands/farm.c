@@ -50,6 +50,8 @@ const struct cli_command command_farm = {
         "that searches have left there, or one search. The folder of `serve` may stand for the URL.",
     .words_minimum = 2,
     .words_maximum = 3,
+    .verbs = "init|serve|status|drop",
+    .takes_folders = true,
     .options = options_of_farm,
     .run = run,
 };

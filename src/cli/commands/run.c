@@ -10,6 +10,7 @@
 #include "cli/search_setup.h"
 #include "util/file.h"
 #include "util/memory.h"
+#include "util/print.h"
 
 /* Set the options of the preset, then those of the command line, whatever their order.  0, or the exit status. */
 static int read_options(const struct cli_arguments *arguments, struct search_options *options)
@@ -19,6 +20,9 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
     options_default(options);
     int64_t networks = options->networks;
     options->networks = -1; /* marks that no option has set it */
+    bool is_farm = cli_value(arguments, "farm");
+    if (is_farm) /* the rounds of a race are of few networks, and wait for each other */
+        options->parent = PARENT_TOURNAMENT;
     if (preset && options_read(options, preset, &error))
         return cli_usage(arguments, "%s", error.text);
     if (cli_set_options(arguments, options))
@@ -27,6 +31,8 @@ static int read_options(const struct cli_arguments *arguments, struct search_opt
         options->networks = options->seconds > 0 || options->episodes > 0 || options->flops > 0 ? 0 : networks;
     if (options_settle(options, &error) || search_setup_settle_data(options, &error))
         return cli_usage(arguments, "%s", error.text);
+    if (is_farm && options->parent == PARENT_TOURNAMENT && !cli_value(arguments, "json"))
+        print_to(stdout, "parent    tournament, for which no trainer waits; the rounds of --parent race do\n");
     return 0;
 }
 
@@ -49,8 +55,7 @@ static int search(const struct cli_arguments *arguments, struct search_options *
     int failed = search_setup_open_given(&setup, options, arguments, error);
     if (!failed && !cli_value(arguments, "json"))
         search_setup_tell(&setup);
-    if (failed ||
-        search_setup_limit(&setup, options, cli_value(arguments, "json"), error)) {
+    if (failed || search_setup_limit(&setup, options, cli_value(arguments, "json"), error)) {
         cli_fail(error);
     } else if (cli_value(arguments, "dry-run")) {
         status = dry_run(options, &setup, error) ? cli_fail(error) : 0;

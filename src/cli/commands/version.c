@@ -5,6 +5,7 @@
 #include "device/cuda.h"
 #include "nn/backend.h"
 #include "sessions/event.h"
+#include "util/identity.h"
 #include "util/print.h"
 
 static int run(const struct cli_arguments *arguments)
@@ -12,7 +13,7 @@ static int run(const struct cli_arguments *arguments)
     (void)arguments;
     struct error reason;
     const struct cuda_module *cuda = cuda_module(&reason);
-    print_to(stdout, "espalier %s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\nhardening: %s\n", PACKAGE_VERSION,
+    print_to(stdout, "%s\nCPU backend: %s\nCUDA backend: %s\nsession format: %d\nhardening: %s\n", identity,
              backend_cpu()->description, cuda ? cuda->toolkit() : reason.text, EVENT_FORMAT, HARDENING);
     return 0;
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "util/clock.h"
+#include "util/identity.h"
 #include "util/memory.h"
 #include "util/print.h"
 
@@ -156,9 +157,9 @@ static int check_search(const struct worker *worker, const struct farm_search *s
                         struct search_setup *setup, struct error *error)
 {
     *setup = (struct search_setup){0};
-    if (strcmp(search->program, PACKAGE_STRING) != 0)
+    if (strcmp(search->program, identity) != 0)
         return error_set(error, "it is run by %s, and this is %s; use one program on all machines", search->program,
-                         PACKAGE_STRING);
+                         identity);
     if (read_search_options(search, options, error) || choose_instructions(search, error) ||
         choose_devices(worker, search, options, error) || place_data(worker, options, error) ||
         search_setup_open(setup, options, error))
@@ -297,6 +298,7 @@ const struct cli_command command_worker = {
         "worker goes on from its last checkpoint.",
     .words_minimum = 1,
     .words_maximum = 1,
+    .takes_folders = true,
     .options = options_of_worker,
     .run = run,
 };

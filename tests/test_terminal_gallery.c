@@ -15,7 +15,7 @@
 #include "util/random.h"
 #include "util/text.h"
 
-static const char *const names[] = {"fashion-mnist", "cifar10", "cifar10-dense"};
+static const char *const names[] = {"fashion-mnist", "cifar10", "cifar10-dense", "cifar10-modern"};
 enum { NAMES = sizeof names / sizeof *names, PLACES = 30, SIZE_MAX_BYTES = 1500000 };
 
 static char *gallery_path(const char *name)

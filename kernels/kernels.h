@@ -41,6 +41,8 @@
     EACH(norm_pool_sums, kernel_norm_backward, 1)                                                                      \
     EACH(norm_backward, kernel_norm_backward, 0)                                                                       \
     EACH(norm_pool_backward, kernel_norm_backward, 0)                                                                  \
+    EACH(linear_forward, kernel_linear_forward, 1)                                                                     \
+    EACH(linear_backward, kernel_linear_backward, 1)                                                                   \
     EACH(pool_forward, kernel_pool_forward, 0)                                                                         \
     EACH(pool_backward, kernel_pool_backward, 0)                                                                       \
     EACH(dropout, kernel_dropout, 0)                                                                                   \
@@ -236,13 +238,41 @@ struct kernel_add {
     struct kernel_map x, x2, y;
 };
 
-/* Bias, softmax, cross-entropy and its gradient, image by image.  The last block sums losses, hits and the gradient of
-   the bias over the batch, and counts the queue on.  Grid: kernel_grid_images(batch). */
+/* A small fully connected layer, whose products the project's kernels compute (KERNEL_LINEAR_MOST): y = x W^T. */
+struct kernel_linear {
+    int32_t inputs; /* values of a row of x, with their padding: a multiple of 8 */
+    const void *x;  /* batch × inputs */
+    const void *weight; /* KERNEL_ROUND(outputs) × inputs */
+    void *weight_gradient;
+    void *dx; /* batch × inputs; NULL: not wanted */
+};
+
+/* The product, which is norm's z, and its BN and ReLU in one launch: a block does eight outputs of all images.  In
+   inference, where forward.variance isn't NULL, without statistics.  Grid: kernel_grid_whole(channels). */
+struct kernel_linear_forward {
+    struct kernel_linear linear;
+    struct kernel_norm_whole norm;
+};
+
+/* Backward through ReLU, BN and the product, in one launch: a block does eight outputs of all images.  dx is the work of
+   the last block to finish.  Behind those blocks stand some for eight outputs each of the layer above, whose weights'
+   gradients they compute (next_outputs 0: none).  Grid: kernel_grid_linear(channels, next_outputs). */
+struct kernel_linear_backward {
+    struct kernel_norm_backward norm; /* without a window, partials and accumulate */
+    struct kernel_linear linear;
+    int32_t next_outputs;
+    struct kernel_linear next;
+    const void *next_gradient; /* batch × KERNEL_ROUND(next_outputs) */
+};
+
+/* The product where it is small, bias, softmax, cross-entropy and its gradient, image by image.  The last block sums
+   losses, hits and the gradient of the bias over the batch, and counts the queue on.  Grid: kernel_grid_images(batch). */
 struct kernel_classifier {
     const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* f16; else NULL */
     int32_t batch, classes;
-    const float *linear;    /* batch × KERNEL_ROUND(classes): x W, without the bias */
+    struct kernel_linear product; /* x NULL: `linear` has it; without the gradient of its weights */
+    float *linear;          /* batch × KERNEL_ROUND(classes): x W^T, without the bias */
     const float *bias;      /* by channel */
     const uint16_t *labels; /* batch; NULL: only logits */
     float *logits;          /* batch × classes, without padding; NULL: not wanted */
@@ -362,6 +392,17 @@ enum { KERNEL_WHOLE_ROWS = 16 * KERNEL_THREADS };
 static inline struct kernel_grid kernel_grid_whole(int channels)
 {
     struct kernel_grid grid = {1, (unsigned)KERNEL_ROUND(channels) / 8};
+    return grid;
+}
+
+/* Most values of all images of a batch before a small fully connected layer; and of one image, for each 32 classes. */
+enum { KERNEL_LINEAR_MOST = 32 * 1024, KERNEL_CLASSIFIER_MOST = 1024 };
+/* Most products that the last block of linear_backward computes. */
+enum { KERNEL_LINEAR_LAST_MOST = 256 * KERNEL_THREADS };
+
+static inline struct kernel_grid kernel_grid_linear(int outputs, int next_outputs)
+{
+    struct kernel_grid grid = {1, (unsigned)(KERNEL_ROUND(outputs) + KERNEL_ROUND(next_outputs)) / 8};
     return grid;
 }
 

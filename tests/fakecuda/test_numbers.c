@@ -358,8 +358,11 @@ static const struct numbers_case cases[] = {
     {.text = residual, .type = FLOAT16},
     {.text = "C(264,1,1) P(2,2) C(9,1,1) A(2,2) FC(264) SM(5)"}, /* 10: a second group of octets */
     {.text = "C(264,1,1) P(2,2) C(9,1,1) A(2,2) SM(5)", .type = HALF},
-    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true},               /* 12 */
-    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true, .type = HALF}, /* 13: from here on too slow for the fake */
+    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true},                   /* 12 */
+    {.text = "C(160,1,1) P(2,2) FC(24) SM(5)"},                            /* 13: products that are the library's */
+    {.text = "C(160,1,1) P(2,2) SM(5)", .type = HALF},                     /* 14 */
+    {.text = "C(8,1,1) A(4,4) FC(8) SM(5)", .options = {.drop_fc = 0.3f}}, /* 15: no layer before the classifier */
+    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true, .type = HALF},     /* 16: from here on too slow for the fake */
     {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true},
     {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true, .type = HALF},
 };
@@ -406,11 +409,15 @@ int main(int argc, char **argv)
         ON(gradients_agree, 10),
         ON(gradients_agree, 11),
         ON(gradients_agree, 12),
-    };
-    const struct CMUnitTest large[] = {
         ON(gradients_agree, 13),
         ON(gradients_agree, 14),
         ON(gradients_agree, 15),
+        ON(steps_agree, 15),
+    };
+    const struct CMUnitTest large[] = {
+        ON(gradients_agree, 16),
+        ON(gradients_agree, 17),
+        ON(gradients_agree, 18),
     };
     const struct CMUnitTest few[] = {
         tests[0], tests[1], tests[2], tests[3], tests[4], tests[5], tests[6],

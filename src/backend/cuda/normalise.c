@@ -7,11 +7,10 @@ static bool is_whole(const struct op_run *run)
     return rows_of(run->context, run->op->height, run->op->width) <= KERNEL_WHOLE_ROWS;
 }
 
-void normalise_forward(const struct op_run *run, struct kernel_map z)
+struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
-    const struct tensor *output = &run->plan->tensors[op->output];
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
     struct kernel_norm_whole arguments = {
@@ -41,6 +40,15 @@ void normalise_forward(const struct op_run *run, struct kernel_map z)
     };
     if (op->pool)
         arguments.forward.window = window_of(run);
+    return arguments;
+}
+
+void normalise_forward(const struct op_run *run, struct kernel_map z)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    const struct tensor *output = &run->plan->tensors[op->output];
+    struct kernel_norm_whole arguments = normalise_arguments(run, z);
     if (run->training && is_whole(run)) {
         launch(context, op->pool ? KERNEL_norm_pool_whole_forward : KERNEL_norm_whole_forward, context->storage,
                kernel_grid_whole(op->channels), &arguments);
@@ -53,14 +61,14 @@ void normalise_forward(const struct op_run *run, struct kernel_map z)
            kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), &arguments.forward);
 }
 
-void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
+struct kernel_norm_backward normalise_backward_arguments(const struct op_run *run, struct kernel_map z,
+                                                         struct kernel_map dz, bool accumulate)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
     struct scratch scratch = scratch_of(run);
-    int64_t rows = rows_of(context, op->height, op->width);
     struct kernel_norm_backward arguments = {
         .step = context->step,
         .batch = context->batch,
@@ -84,6 +92,15 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
     };
     if (op->pool)
         arguments.window = window_of(run);
+    return arguments;
+}
+
+void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    int64_t rows = rows_of(context, op->height, op->width);
+    struct kernel_norm_backward arguments = normalise_backward_arguments(run, z, dz, accumulate);
     if (dz.data && is_whole(run)) {
         launch(context, op->pool ? KERNEL_norm_pool_whole_backward : KERNEL_norm_whole_backward, context->storage,
                kernel_grid_whole(op->channels), &arguments);

@@ -33,4 +33,16 @@ void normalise_forward(const struct op_run *run, struct kernel_map z);
 /* Compute the gradients of gamma, beta and `z` from that of the output.  `dz` without data: not wanted. */
 void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate);
 
+/* What the kernels of both directions get; partials and tickets included. */
+struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z);
+struct kernel_norm_backward normalise_backward_arguments(const struct op_run *run, struct kernel_map z,
+                                                         struct kernel_map dz, bool accumulate);
+
+/* --- fully connected layers and the classifier (linear.c) --- */
+
+void fc_bn_relu_forward(const struct op_run *run);
+void fc_bn_relu_backward(const struct op_run *run);
+void classifier_forward(const struct op_run *run);
+void classifier_backward(const struct op_run *run);
+
 #endif

@@ -77,6 +77,16 @@ __device__ void store_gradient(const kernel_classifier &k, int image, const floa
     }
 }
 
+/* The host reads results while the device runs: the count says that the rest is there. */
+__device__ void store_result(const kernel_classifier &k, double loss, int correct)
+{
+    volatile kernel_result *result = &k.results[(k.queue->ring + (unsigned)k.queue->next++) % KERNEL_RESULTS];
+    result->loss = loss;
+    result->correct = correct;
+    __threadfence_system();
+    result->count = k.step->count;
+}
+
 /* Losses and hits of the batch, into the queue's next result. */
 __device__ void sum_losses(const kernel_classifier &k, double *losses, int *hits)
 {
@@ -97,7 +107,7 @@ __device__ void sum_losses(const kernel_classifier &k, double *losses, int *hits
         }
     }
     if (me == 0)
-        k.results[k.queue->next++] = {losses[0], hits[0], k.step->count};
+        store_result(k, losses[0], hits[0]);
     __syncthreads();
 }
 

@@ -35,15 +35,16 @@ int network_batch(const struct network *network);
 /* One step of training: load, forward, backward, update. */
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key);
+/* On a device: the next steps of training are these, so that they can be sent at once.  Returns how many it took; call it
+   again when those are done.  Each is then made by network_train() with the same batch and values. */
+int network_announce(struct network *network, const struct step *steps, int count);
 /* The velocity of SGD with momentum: one value for each trained weight, zeros at first.  It is the network's own, valid
    until the next call. */
 const float *network_velocity(struct network *network);
 void network_set_velocity(struct network *network, const float *velocity);
 /* On a device: keep the average of the weights there, which begins as `values` (average.h) ... */
 void network_set_average(struct network *network, const float *values);
-/* ... give the weights this share of it in the steps from now on ... */
-void network_average(struct network *network, float share);
-/* ... and bring it back. */
+/* ... and bring it back.  The steps that network_announce() gets say what share of it the weights get. */
 void network_fetch_average(struct network *network, float *values);
 /* Forward in inference mode.  `logits` count × classes, or NULL. */
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits);

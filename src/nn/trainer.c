@@ -36,6 +36,7 @@ struct trainer {
     struct average average;  /* of no values where there is none; on a device its values are of the last epoch's end */
     struct targets *targets; /* NULL: the labels */
     int epoch, steps;        /* from 1; steps of an epoch */
+    int announced;           /* on a device: it knows the steps of this epoch that come before this one */
     double rate;             /* of the last step */
     double seconds;          /* of this epoch's training so far */
     struct step_result sum;  /* of this epoch so far, as far as it is known */
@@ -88,29 +89,69 @@ static double rate_at(const struct trainer *trainer, int64_t step)
     return trainer->training->rate / 2.0 * (1 + cos(acos(-1) * into / (steps - steady)));
 }
 
+static struct batch batch_at(const struct trainer *trainer, int step)
+{
+    int batch = trainer->training->batch, start = step * batch, rest = trainer->view->count - start;
+    return (struct batch){.view = trainer->view,
+                          .index = trainer->index + start,
+                          .augment = trainer->augment ? trainer->augment + start : NULL,
+                          .count = rest < batch ? rest : batch};
+}
+
+/* The number of a step of this epoch in the whole training. */
+static int64_t number_of(const struct trainer *trainer, int step)
+{
+    return (int64_t)(trainer->epoch - 1) * trainer->steps + step;
+}
+
+static struct sgd sgd_at(const struct trainer *trainer, int step)
+{
+    return (struct sgd){(float)rate_at(trainer, number_of(trainer, step)), trainer->training->momentum,
+                        trainer->training->weight_decay, true};
+}
+
+/* Tell the device the steps of this epoch from `first` on. */
+static void announce(struct trainer *trainer, int first)
+{
+    const struct training *training = trainer->training;
+    int count = trainer->steps - first;
+    struct average ahead = trainer->average; /* counts its steps */
+    struct batch *batches = memory_new((size_t)count, sizeof *batches);
+    struct sgd *sgds = memory_new((size_t)count, sizeof *sgds);
+    struct step *steps = memory_new((size_t)count, sizeof *steps);
+    for (int i = 0; i < count; i++) {
+        batches[i] = batch_at(trainer, first + i);
+        sgds[i] = sgd_at(trainer, first + i);
+        steps[i] = (struct step){.kind = STEP_TRAIN,
+                                 .batch = &batches[i],
+                                 .sgd = &sgds[i],
+                                 .bn_decay = training->bn_decay,
+                                 .dropout_key = draw_dropout_key(training, (uint32_t)number_of(trainer, first + i)),
+                                 .average_share = ahead.count ? average_share(&ahead, training->from_scratch) : 0};
+    }
+    trainer->announced = first + network_announce(trainer->network, steps, count);
+    free(batches);
+    free(sgds);
+    free(steps);
+}
+
 /* What became known by this step: on a device that may be of earlier ones, or nothing. */
 static struct step_result train_batch(struct trainer *trainer, int step)
 {
     const struct training *training = trainer->training;
-    int64_t all = (int64_t)(trainer->epoch - 1) * trainer->steps + step;
-    int start = step * training->batch, rest = trainer->view->count - start;
-    struct batch batch = {
-        .view = trainer->view,
-        .index = trainer->index + start,
-        .augment = trainer->augment ? trainer->augment + start : NULL,
-        .count = rest < training->batch ? rest : training->batch,
-    };
+    uint32_t number = (uint32_t)number_of(trainer, step);
+    struct batch batch = batch_at(trainer, step);
+    struct sgd sgd = sgd_at(trainer, step);
     bool averages = trainer->average.count > 0;
-    float share = averages ? average_share(&trainer->average, training->from_scratch) : 0;
-    trainer->rate = rate_at(trainer, all);
-    struct sgd sgd = {(float)trainer->rate, training->momentum, training->weight_decay, true};
     double begin = clock_monotonic();
+    if (!trainer->on_host && step == trainer->announced)
+        announce(trainer, step);
+    float share = averages ? average_share(&trainer->average, training->from_scratch) : 0;
+    trainer->rate = rate_at(trainer, number_of(trainer, step));
     if (trainer->targets)
-        targets_set(trainer->targets, &batch, (uint32_t)all);
-    if (averages && !trainer->on_host)
-        network_average(trainer->network, share);
+        targets_set(trainer->targets, &batch, number);
     struct step_result result =
-        network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, (uint32_t)all));
+        network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, number));
     if (step + 1 == trainer->steps) {
         step_result_add(&result, network_finish(trainer->network));
         network_fetch(trainer->network);
@@ -194,8 +235,9 @@ static enum training_outcome train_epoch(struct trainer *trainer, int first_step
     const struct trainer_hooks *hooks = trainer->hooks;
     draw_order(trainer);
     draw_augmentation(trainer);
+    trainer->announced = first_step;
     if (first_step) /* of the last step that was done, if none is left */
-        trainer->rate = rate_at(trainer, (int64_t)(trainer->epoch - 1) * trainer->steps + first_step - 1);
+        trainer->rate = rate_at(trainer, number_of(trainer, first_step - 1));
     for (int step = first_step; step < trainer->steps; step++) {
         bool stops = !proceed(trainer);
         if (stops || (hooks->is_due && hooks->is_due(hooks->context)))

@@ -35,13 +35,17 @@ static void *linear_part_backward(const struct op_run *run)
 
 /* --- operations --- */
 
+/* In training the step before may have loaded this one. */
 static void load(void *opaque, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     struct context *context = opaque;
-    struct kernel_load arguments = context->load;
-    arguments.x = data;
-    launch(context, KERNEL_load, context->storage, kernel_grid_items(rows_of(context, tensor->height, tensor->width)),
-           &arguments);
+    bool loaded = context->kind == STEP_TRAIN && context->loaded;
+    context->x = data;
+    context->loaded = true;
+    struct kernel_load arguments = load_arguments(context);
+    if (!loaded)
+        launch(context, KERNEL_load, context->storage,
+               kernel_grid_items(rows_of(context, tensor->height, tensor->width)), &arguments);
 }
 
 static void conv_bn_relu_forward(const struct op_run *run)
@@ -197,18 +201,19 @@ static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
     struct kernel_update arguments = {
-        .step = context->step,
         .loss_scale = context->loss_scale,
         .of = {layout->weights, layout->trained, layout->total, context->weight_gradients, context->vector_gradients},
         .values = context->values,
         .velocity = context->velocity,
         .copies = context->storage == STORAGE_F32 ? NULL : context->copies,
-        .average = context->averages ? context->average : NULL};
+        .average = context->averages ? context->average : NULL,
+        .next = load_arguments(context)};
     if (context->loss_scale) {
         struct kernel_check check = {context->loss_scale, arguments.of};
         launch(context, KERNEL_check, context->storage, kernel_grid_items(layout->trained / KERNEL_OCTET), &check);
     }
-    launch(context, KERNEL_update, context->storage, kernel_grid_items(layout->total / KERNEL_OCTET), &arguments);
+    launch(context, KERNEL_update, context->storage, kernel_grid_update(layout->total / KERNEL_OCTET, &arguments.next),
+           &arguments);
     if (context->loss_scale) {
         struct kernel_scale scale = {context->loss_scale};
         launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &scale);

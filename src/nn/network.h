@@ -87,7 +87,12 @@ struct evaluation {
    said no, and `evaluation` covers the images so far.  The loss is NaN when the device was in trouble. */
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation);
-/* With a network of its own.  DEVICE_FINE, or what went wrong. */
+/* Images that an evaluation of `count` images takes at a time, where training takes `batch`.  On a device they are more,
+   since a step costs it the same and nothing is kept for a backward pass: EVALUATION_BATCH, unless so many take more
+   than EVALUATION_BYTES. */
+enum { EVALUATION_BATCH = 1024, EVALUATION_BYTES = 1 << 30 };
+int network_evaluation_batch(const struct backend *backend, const struct plan *plan, int batch, int count);
+/* With a network of its own, for network_evaluation_batch().  DEVICE_FINE, or what went wrong. */
 enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
                                      int batch, struct evaluation *evaluation, struct error *error);
 

@@ -31,8 +31,9 @@ struct trainer {
     const struct trainer_hooks *hooks;
     struct weights *weights;
     struct network *network;
-    int32_t *index;          /* the epoch's order */
-    struct augment *augment; /* one for each place in it; NULL: none */
+    struct network *evaluator; /* the same on the host; on a device one of larger batches, whose weights are a copy */
+    int32_t *index;            /* the epoch's order */
+    struct augment *augment;   /* one for each place in it; NULL: none */
     struct average average;  /* of no values where there is none; on a device its values are of the last epoch's end */
     struct targets *targets; /* NULL: the labels */
     int epoch, steps;        /* from 1; steps of an epoch */
@@ -202,7 +203,8 @@ enum training_outcome training_outcome_of(enum device_trouble trouble)
 /* TRAINING_DONE: nothing is known to be wrong. */
 static enum training_outcome check_device(const struct trainer *trainer, struct error *error)
 {
-    return training_outcome_of(network_trouble(trainer->network, error));
+    enum device_trouble trouble = network_trouble(trainer->network, error);
+    return training_outcome_of(trouble == DEVICE_FINE ? network_trouble(trainer->evaluator, error) : trouble);
 }
 
 static enum training_outcome check_numbers(const struct trainer *trainer, int step, double loss, struct error *error)
@@ -271,13 +273,11 @@ static bool proceed_with_evaluation(void *context)
     return answer;
 }
 
-/* Put the average into the network in place of what is trained; a second call undoes it. */
+/* Exchange the weights with their average, where there is one; a second call undoes it. */
 static void swap_average(struct trainer *trainer)
 {
-    if (!trainer->average.count)
-        return;
-    average_swap(&trainer->average, trainer->weights);
-    network_store(trainer->network);
+    if (trainer->average.count)
+        average_swap(&trainer->average, trainer->weights);
 }
 
 static enum training_outcome end_epoch(struct trainer *trainer, struct error *error)
@@ -288,7 +288,8 @@ static enum training_outcome end_epoch(struct trainer *trainer, struct error *er
         struct patience patience = {.trainer = trainer};
         double begin = clock_monotonic();
         swap_average(trainer);
-        bool whole = network_evaluate_view(trainer->network, trainer->validate, proceed_with_evaluation, &patience,
+        network_store(trainer->evaluator);
+        bool whole = network_evaluate_view(trainer->evaluator, trainer->validate, proceed_with_evaluation, &patience,
                                            &validation);
         swap_average(trainer);
         if (!whole) {
@@ -330,24 +331,78 @@ static void report_health(const struct trainer *trainer)
     trainer->hooks->health(trainer->hooks->context, health);
 }
 
+static struct plan *lower(const struct arch *arch, struct shape input, const struct plan_options *options)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(arch, input, options, plan);
+    return plan;
+}
+
+static struct plan *lower_for_training(const struct arch *arch, struct shape input, const struct training *training)
+{
+    return lower(arch, input, &(struct plan_options){training->drop_pool, training->drop_fc, training->drop_dense});
+}
+
+int64_t train_bytes(const struct backend *backend, const struct arch *arch, struct shape input,
+                    const struct training *training, int validated)
+{
+    struct plan *plan = lower_for_training(arch, input, training);
+    int64_t bytes = network_bytes(backend, plan, training->batch, NETWORK_TRAINING);
+    if (backend->device && validated) {
+        plan_lower(arch, input, &(struct plan_options){0}, plan);
+        int batch = network_evaluation_batch(backend, plan, training->batch, validated);
+        bytes += network_bytes(backend, plan, batch, NETWORK_INFERENCE);
+    }
+    free(plan);
+    return bytes;
+}
+
+int64_t train_workspaces(const struct backend *backend)
+{
+    return backend->device ? 2 * (int64_t)backend->device->workspace_most : 0;
+}
+
+/* The network that evaluates; NULL when that fails. */
+static struct network *open_evaluator(const struct backend *backend, struct network *network, struct weights *weights,
+                                      int batch, const struct view *validate, enum device_trouble *trouble,
+                                      struct error *error)
+{
+    if (!backend->device || !validate)
+        return network;
+    struct plan *plan = lower(&weights->arch, weights->input, &(struct plan_options){0});
+    batch = network_evaluation_batch(backend, plan, batch, validate->count);
+    struct network *evaluator = network_open(backend, plan, batch, NETWORK_INFERENCE, weights, trouble, error);
+    free(plan);
+    return evaluator;
+}
+
+static void close_networks(struct network *network, struct network *evaluator)
+{
+    if (evaluator != network)
+        network_free(evaluator);
+    network_free(network);
+}
+
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,
                             const struct trainer_hooks *hooks, struct error *error)
 {
     ASSERT(view->count > 0 && training->epochs > 0 && training->batch > 0);
     static const struct trainer_hooks no_hooks;
-    struct plan_options options = {training->drop_pool, training->drop_fc, training->drop_dense};
-    struct plan *plan = memory_new(1, sizeof *plan);
-    plan_lower(&weights->arch, weights->input, &options, plan);
+    struct plan *plan = lower_for_training(&weights->arch, weights->input, training);
     enum device_trouble trouble;
     struct network *network = network_open(backend, plan, training->batch, NETWORK_TRAINING, weights, &trouble, error);
     free(plan);
-    if (!network)
+    struct network *evaluator =
+        network ? open_evaluator(backend, network, weights, training->batch, validate, &trouble, error) : NULL;
+    if (!evaluator) {
+        network_free(network);
         return training_outcome_of(trouble);
+    }
     struct targets *targets;
     enum training_outcome outcome = targets_open(backend, training, view, &targets, error);
     if (outcome != TRAINING_DONE) {
-        network_free(network);
+        close_networks(network, evaluator);
         return outcome;
     }
     if (hooks && hooks->team)
@@ -362,6 +417,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         .hooks = hooks ? hooks : &no_hooks,
         .weights = weights,
         .network = network,
+        .evaluator = evaluator,
         .targets = targets,
         .index = memory_new((size_t)view->count, sizeof *trainer.index),
         .augment = training->augment ? memory_new((size_t)view->count, sizeof *trainer.augment) : NULL,
@@ -397,6 +453,6 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     targets_free(targets);
     free(trainer.index);
     free(trainer.augment);
-    network_free(network);
+    close_networks(network, evaluator);
     return outcome;
 }

@@ -137,7 +137,7 @@ struct kernel_window {
 /* --- arguments --- */
 
 /* Copy the batch of the queue's next step from the data set into x and batch_labels.  Pixels beyond an image's edges,
-   which a crop may hold, are 0. Grid: kernel_grid_items(batch * height * width). */
+   which a crop may hold, are 0.  Grid: kernel_grid_items(batch * height * width). */
 struct kernel_load {
     const struct kernel_queue *queue;
     struct kernel_step *step; /* becomes the queue's next */
@@ -274,8 +274,8 @@ struct kernel_linear_backward {
 };
 
 /* The product where it is small, bias, softmax, cross-entropy and its gradient, image by image.  The last block sums
-   losses, hits and the gradient of the bias over the batch, and counts the queue on.  Grid: kernel_grid_images(batch).
- */
+   losses, hits and the gradient of the bias over the batch, and counts the queue on.
+   Grid: kernel_grid_images(batch). */
 struct kernel_classifier {
     const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* f16; else NULL */

@@ -49,7 +49,7 @@ struct context {
     void *weight_gradients;
     struct kernel_part *parts;
     struct kernel_loss_scale *loss_scale; /* f16; else NULL */
-    struct kernel_queue *queue;           /* an upload */
+    struct kernel_queue *queue;           /* an upload, as it was sent */
     struct kernel_step *step;             /* the one that runs */
     uint16_t *labels;
     unsigned *tickets; /* for sums: 0 between kernels */

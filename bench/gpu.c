@@ -46,6 +46,7 @@ struct trainer {
 /* The sum of the losses. */
 static double run_steps(struct workload *workload, int count)
 {
+    workload_announce(workload, count);
     for (int i = 0; i < count; i++)
         workload_step(workload);
     return network_finish(workload->network).loss;

@@ -37,7 +37,8 @@ static void time_operation(const struct op_run *run, void (*operation)(const str
     for (int i = 0; i < timing.repeats; i++)
         operation(run);
     wait(run);
-    timing.seconds[direction][run->op - run->plan->ops] = (wall_seconds() - start - waiting) / timing.repeats;
+    double seconds = (wall_seconds() - start - waiting) / timing.repeats; /* of a neighbour's work, it may be below 0 */
+    timing.seconds[direction][run->op - run->plan->ops] = seconds > 0 ? seconds : 0;
 }
 
 static void time_forward(const struct op_run *run)

@@ -66,12 +66,31 @@ int workload_start(struct workload *workload, const struct backend *backend, con
     return -1;
 }
 
+static const struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
+
+static struct batch batch_at(const struct workload *workload, int step)
+{
+    int batches = workload->view->count / workload->batch, first = step % batches * workload->batch;
+    return (struct batch){workload->view, workload->view->index + first,
+                          workload->augment ? workload->augment + first : NULL, workload->batch, NULL};
+}
+
+void workload_announce(const struct workload *workload, int count)
+{
+    struct batch *batches = memory_new((size_t)count, sizeof *batches);
+    struct step *steps = memory_new((size_t)count, sizeof *steps);
+    for (int i = 0; i < count; i++) {
+        batches[i] = batch_at(workload, workload->steps + i);
+        steps[i] = (struct step){STEP_TRAIN, &batches[i], &sgd, 0.9f, (uint64_t)workload->steps + (uint64_t)i, 0};
+    }
+    network_announce(workload->network, steps, count);
+    free(batches);
+    free(steps);
+}
+
 void workload_step(struct workload *workload)
 {
-    static const struct sgd sgd = {.rate = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
-    int batches = workload->view->count / workload->batch, first = workload->steps % batches * workload->batch;
-    struct batch batch = {workload->view, workload->view->index + first,
-                          workload->augment ? workload->augment + first : NULL, workload->batch, NULL};
+    struct batch batch = batch_at(workload, workload->steps);
     network_train(workload->network, &batch, &sgd, 0.9f, (uint64_t)workload->steps++);
 }
 

@@ -28,6 +28,8 @@ int workload_start(struct workload *workload, const struct backend *backend, con
                    const struct view *view, int batch, struct error *error);
 /* The next batch of images, again and again. */
 void workload_step(struct workload *workload);
+/* On a device, before so many steps: it gets them at once, as an epoch of a training. */
+void workload_announce(const struct workload *workload, int count);
 void workload_stop(struct workload *workload);
 
 /* The options that all these benches have. */

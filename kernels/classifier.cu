@@ -1,11 +1,11 @@
 /*
- * classifier.cu - bias, softmax, cross-entropy and its gradient; the sums over a batch.
+ * classifier.cu - product, bias, softmax, cross-entropy and its gradient; the sums over a batch.
  *
- * 32 threads work on an image: they find its largest logit (the first of equal ones), then the sum of exponentials
- * relative to it, then loss and gradient.  The last block adds the losses (in double), hits and gradients of all
- * images, in a fixed order.
+ * 32 threads work on an image: they compute its product with the weights, find its largest logit (the first of equal
+ * ones), then the sum of exponentials relative to it, then loss and gradient.  The last block adds the losses (in
+ * double), hits and gradients of all images, in a fixed order.
  */
-#include "kernels/device.cuh"
+#include "kernels/linear.cuh"
 
 namespace
 {
@@ -77,6 +77,16 @@ __device__ void store_gradient(const kernel_classifier &k, int image, const floa
     }
 }
 
+/* The host reads results while the device runs: the count says that the rest is there. */
+__device__ void store_result(const kernel_classifier &k, double loss, int correct)
+{
+    volatile kernel_result *result = &k.results[(k.queue->ring + (unsigned)k.queue->next++) % KERNEL_RESULTS];
+    result->loss = loss;
+    result->correct = correct;
+    __threadfence_system();
+    result->count = k.step->count;
+}
+
 /* Losses and hits of the batch, into the queue's next result. */
 __device__ void sum_losses(const kernel_classifier &k, double *losses, int *hits)
 {
@@ -97,7 +107,7 @@ __device__ void sum_losses(const kernel_classifier &k, double *losses, int *hits
         }
     }
     if (me == 0)
-        k.results[k.queue->next++] = {losses[0], hits[0], k.step->count};
+        store_result(k, losses[0], hits[0]);
     __syncthreads();
 }
 
@@ -123,15 +133,34 @@ template <typename T> __device__ void sum_bias_gradient(const kernel_classifier 
     }
 }
 
+/* The product of an image's row of x with each class's row of weights: a thread has the classes that it needs later. */
+template <typename T> __device__ void multiply(const kernel_linear &k, int image, int classes, float *linear)
+{
+    const T *x = static_cast<const T *>(k.x) + (int64_t)image * k.inputs, *weight = static_cast<const T *>(k.weight);
+    for (int c = (int)threadIdx.x % 32; c < classes; c += 32)
+        linear[c] = row_product(x, weight + (int64_t)c * k.inputs, k.inputs);
+}
+
+template <typename T> __device__ void store_input_gradient(const kernel_classifier &k, int image)
+{
+    const T *gradient = static_cast<const T *>(k.gradient) + (int64_t)image * KERNEL_ROUND(k.classes);
+    for (int input = (int)threadIdx.x % 32 * 8; input < k.product.inputs; input += 32 * 8)
+        store_aligned(static_cast<T *>(k.product.dx) + (int64_t)image * k.product.inputs + input,
+                      linear_input_gradient(k.product, gradient, k.classes, input));
+}
+
 template <typename T> __device__ void classifier(const kernel_classifier &k, float *memory, double *doubles)
 {
     const int lane = (int)threadIdx.x % 32, image = (int)(blockIdx.x * 8 + threadIdx.x / 32);
-    /* Threads without an image must reach the barriers too: they read image 0. */
+    /* Threads without an image must reach the barriers too: for them there are no classes. */
     const bool counted = image < k.step->count;
-    const float *linear = k.linear + (int64_t)(counted ? image : 0) * KERNEL_ROUND(k.classes);
+    const int classes = counted ? k.classes : 0;
+    float *linear = k.linear + (int64_t)(counted ? image : 0) * KERNEL_ROUND(k.classes);
+    if (k.product.x)
+        multiply<T>(k.product, image, classes, linear);
     int best;
-    const float top = largest_logit(linear, k.bias, k.classes, memory, &best);
-    const float sum = sum_exponentials(linear, k.bias, k.classes, top, memory);
+    const float top = largest_logit(linear, k.bias, classes, memory, &best);
+    const float sum = sum_exponentials(linear, k.bias, classes, top, memory);
     if (k.gradient && image < k.batch)
         store_gradient<T>(k, image, linear, top, sum);
     for (int c = lane; k.logits && counted && c < k.classes; c += 32)
@@ -140,6 +169,11 @@ template <typename T> __device__ void classifier(const kernel_classifier &k, flo
         const int label = k.labels[image];
         k.losses[image] = top - (linear[label] + k.bias[label]) + logf(sum);
         k.hits[image] = best == label;
+    }
+    if (k.product.dx) {
+        __syncthreads();
+        if (image < k.batch)
+            store_input_gradient<T>(k, image);
     }
     if (!is_last_block(k.tickets, memory))
         return;

@@ -276,19 +276,25 @@ __device__ void block_sums(const thread_place &place, const octet (&sums)[COUNT]
     }
 }
 
-/* Called by all threads of a block that has left its part of a sum: true in the last block of its blockIdx.y, which
-   then sees all parts, by __ldcg.  `memory`: a float of shared memory. */
-__device__ inline bool is_last_block(unsigned *tickets, float *memory)
+/* Called by all threads of each of `blocks` blocks that has left its part of a sum: true in the last one, which then
+   sees all parts, by __ldcg.  `memory`: a float of shared memory. */
+__device__ inline bool is_last_of(unsigned *ticket, unsigned blocks, float *memory)
 {
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0)
-        *memory = atomicInc(&tickets[blockIdx.y], gridDim.x - 1) == gridDim.x - 1;
+        *memory = atomicInc(ticket, blocks - 1) == blocks - 1;
     __syncthreads();
     const bool last = *memory != 0;
     __syncthreads();
     __threadfence();
     return last;
+}
+
+/* The same of the blocks of a blockIdx.y. */
+__device__ inline bool is_last_block(unsigned *tickets, float *memory)
+{
+    return is_last_of(&tickets[blockIdx.y], gridDim.x, memory);
 }
 
 /* In the last block of a sum: each of `count` channels (at most KERNEL_THREADS), the first of which is `first`, has as

@@ -47,6 +47,8 @@
     EACH(squeeze_forward, kernel_squeeze, 1)                                                                           \
     EACH(squeeze_backward, kernel_squeeze, 1)                                                                          \
     EACH(squeeze_weights, kernel_squeeze, 0)                                                                           \
+    EACH(linear_forward, kernel_linear_forward, 1)                                                                     \
+    EACH(linear_backward, kernel_linear_backward, 1)                                                                   \
     EACH(pool_forward, kernel_pool_forward, 0)                                                                         \
     EACH(pool_backward, kernel_pool_backward, 0)                                                                       \
     EACH(dropout, kernel_dropout, 0)                                                                                   \
@@ -74,21 +76,28 @@ extern const struct kernel_image kernel_images[];
 /* What differs between steps. */
 struct kernel_step {
     uint64_t dropout_key;
-    int32_t first, count; /* the batch: entries first to first+count-1 of the epoch's index */
+    int32_t count; /* images of the batch */
     float rate, momentum, weight_decay;
     int32_t nesterov;
     float bn_decay; /* running = decay * running + (1 - decay) * batch */
     float average_share;
 };
 
-/* Steps that one copy sends, and that run without the host until the last of them has.  `load` begins the step `next`:
-   it copies it to where the step's other kernels read it.  `classifier` puts its result into place `next`, and counts
-   on. */
-enum { KERNEL_QUEUE = 8 };
+/* The steps that lie ahead, as one copy sends them: this head, then each step (KERNEL_QUEUE_STEP), with the numbers of
+   its images (batch × int32_t) and their augmentation (batch × three bytes: dx, dy, flip; struct augment) behind it.
+   `next` is the step that runs, or will run next: `load` lays its batch out, and copies it to where the step's other
+   kernels read it; `classifier` counts on; `update` is the last kernel of a step, and does what `load` does for the
+   one that follows, if there is one.  So KERNEL_LAUNCH_STEPS steps run in one launch without the host, and the host
+   sends nothing between launches. */
 struct kernel_queue {
-    int32_t next, unused;
-    struct kernel_step steps[KERNEL_QUEUE];
+    int32_t next, count;
+    uint32_t ring; /* the results' place (KERNEL_RESULTS) of the first step */
+    int32_t unused;
 };
+enum { KERNEL_LAUNCH_STEPS = 8 };
+#define KERNEL_STEP_BYTES(batch) ((sizeof(struct kernel_step) + 7 * (size_t)(batch) + 7) / 8 * 8)
+#define KERNEL_QUEUE_STEP(queue, batch, i)                                                                             \
+    ((struct kernel_step *)((char *)((queue) + 1) + (size_t)(i)*KERNEL_STEP_BYTES(batch)))
 
 /* Loss scaling, for f16 (Micikevicius et al., 2018): the classifier's gradient is multiplied by `scale`, and so is
    every other.  A step with a gradient that isn't finite is skipped and halves the scale; KERNEL_GOOD_STEPS other steps
@@ -101,11 +110,13 @@ struct kernel_loss_scale {
 };
 enum { KERNEL_GOOD_STEPS = 1000 };
 
-/* The result of one batch.  It is copied whole to the host, so that every byte of it is a field, and written. */
+/* The result of one batch.  Results lie in a ring in the host's memory, which the device writes to: a count that isn't
+   0 says that the result is there, and the host sets it to 0 when it has read it. */
 struct kernel_result {
     double loss; /* summed cross-entropy */
     int32_t correct, count;
 };
+enum { KERNEL_RESULTS = 2 * KERNEL_LAUNCH_STEPS };
 
 /* --- pieces --- */
 
@@ -131,15 +142,14 @@ struct kernel_window {
 
 /* --- arguments --- */
 
-/* Copy a batch of the data set into x and batch_labels.  Pixels beyond an image's edges, which a crop may hold, are 0.
-   Grid: kernel_grid_items(batch * height * width). */
+/* Copy the batch of the queue's next step from the data set into x and batch_labels.  Pixels beyond an image's edges,
+   which a crop may hold, are 0.  Grid: kernel_grid_items(batch * height * width). */
 struct kernel_load {
     const struct kernel_queue *queue;
     struct kernel_step *step; /* becomes the queue's next */
     const uint8_t *pixels;    /* the data set: [image][channel][y][x] */
     const uint16_t *labels;   /* of the data set */
-    const int32_t *index;     /* image numbers, from the step's `first` on */
-    const int8_t *augment;    /* three bytes for each entry: dx, dy, flip (struct augment); NULL: no augmentation */
+    int32_t augmented;        /* 0: the places of augmentation have no meaning */
     int32_t batch, channels, height, width;
     float normalise[KERNEL_INPUT_CHANNELS], shift[KERNEL_INPUT_CHANNELS]; /* value = pixel * normalise + shift */
     void *x;                /* batch × height × width × KERNEL_ROUND(channels) */
@@ -250,23 +260,52 @@ struct kernel_add {
     struct kernel_map x, x2, y;
 };
 
-/* Bias, softmax, cross-entropy and its gradient, image by image.  The last block sums losses, hits and the gradient of
-   the bias over the batch, and counts the queue on.  Grid: kernel_grid_images(batch). */
+/* A small fully connected layer, whose products the project's kernels compute (KERNEL_LINEAR_MOST): y = x W^T. */
+struct kernel_linear {
+    int32_t inputs;     /* values of a row of x, with their padding: a multiple of 8 */
+    const void *x;      /* batch × inputs */
+    const void *weight; /* KERNEL_ROUND(outputs) × inputs */
+    void *weight_gradient;
+    void *dx; /* batch × inputs; NULL: not wanted */
+};
+
+/* The product, which is norm's z, and its BN and ReLU in one launch: a block does eight outputs of all images.  In
+   inference, where forward.variance isn't NULL, without statistics.  Grid: kernel_grid_whole(channels). */
+struct kernel_linear_forward {
+    struct kernel_linear linear;
+    struct kernel_norm_whole norm;
+};
+
+/* Backward through ReLU, BN and the product, in one launch: a block does eight outputs of all images.  dx is the work
+   of the last block to finish.  Behind those blocks stand some for eight outputs each of the layer above, whose
+   weights' gradients they compute (next_outputs 0: none).  Grid: kernel_grid_linear(channels, next_outputs). */
+struct kernel_linear_backward {
+    struct kernel_norm_backward norm; /* without a window, partials and accumulate */
+    struct kernel_linear linear;
+    int32_t next_outputs;
+    struct kernel_linear next;
+    const void *next_gradient; /* batch × KERNEL_ROUND(next_outputs) */
+};
+
+/* The product where it is small, bias, softmax, cross-entropy and its gradient, image by image.  The last block sums
+   losses, hits and the gradient of the bias over the batch, and counts the queue on.
+   Grid: kernel_grid_images(batch). */
 struct kernel_classifier {
     const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* f16; else NULL */
     int32_t batch, classes;
-    const float *linear;    /* batch × KERNEL_ROUND(classes): x W, without the bias */
-    const float *bias;      /* by channel */
-    const uint16_t *labels; /* batch; NULL: only logits */
-    float *logits;          /* batch × classes, without padding; NULL: not wanted */
-    float *losses;          /* batch; with labels */
-    int32_t *hits;          /* batch; with labels: 1 when the first largest logit is the label */
-    void *gradient;         /* batch × KERNEL_ROUND(classes): of the mean loss by `linear`; NULL in inference */
-    float *bias_gradient;   /* by channel; with `gradient` */
+    struct kernel_linear product; /* x NULL: `linear` has it; without the gradient of its weights */
+    float *linear;                /* batch × KERNEL_ROUND(classes): x W^T, without the bias */
+    const float *bias;            /* by channel */
+    const uint16_t *labels;       /* batch; NULL: only logits */
+    float *logits;                /* batch × classes, without padding; NULL: not wanted */
+    float *losses;                /* batch; with labels */
+    int32_t *hits;                /* batch; with labels: 1 when the first largest logit is the label */
+    void *gradient;               /* batch × KERNEL_ROUND(classes): of the mean loss by `linear`; NULL in inference */
+    float *bias_gradient;         /* by channel; with `gradient` */
     unsigned *tickets;
     struct kernel_queue *queue;
-    struct kernel_result *results; /* KERNEL_QUEUE */
+    struct kernel_result *results; /* KERNEL_RESULTS */
 };
 
 /* What is trained, in the device's order: weights, whose gradients have the suffix's type, then vectors by channel,
@@ -284,14 +323,15 @@ struct kernel_check {
 };
 
 /* g = gradient / scale + weight_decay * w; v = momentum * v + g; w -= rate * (nesterov ? g + momentum * v : v).
-   Then, of all values, average += step->average_share * (value - average).  Grid: kernel_grid_items(total / 8). */
+   Then, of all values, average += step->average_share * (value - average).  Other blocks load the next step, so that
+   this one is read in the queue, where it lies before the next.  Grid: kernel_grid_update(total / 8, &next). */
 struct kernel_update {
-    const struct kernel_step *step;
     const struct kernel_loss_scale *loss_scale; /* NULL: none */
     struct kernel_trained of;
     float *values, *velocity;
     void *copies;   /* the weights rounded; NULL: none */
     float *average; /* NULL: none */
+    struct kernel_load next;
 };
 
 /* After a step's updates: halve or double the loss scale, clear the overflow.  Grid: 1. */
@@ -356,6 +396,14 @@ static inline struct kernel_grid kernel_grid_items(int64_t items)
     return grid;
 }
 
+static inline struct kernel_grid kernel_grid_update(int64_t octets, const struct kernel_load *next)
+{
+    struct kernel_grid update = kernel_grid_items(octets);
+    struct kernel_grid load = kernel_grid_items((int64_t)next->batch * next->height * next->width);
+    struct kernel_grid grid = {update.x > load.x ? update.x : load.x, 2};
+    return grid;
+}
+
 static inline struct kernel_grid kernel_grid_rows(int64_t rows, int channels)
 {
     int rows_at_once = KERNEL_THREADS / KERNEL_BLOCK_OCTETS(channels);
@@ -376,6 +424,17 @@ enum { KERNEL_WHOLE_ROWS = 16 * KERNEL_THREADS };
 static inline struct kernel_grid kernel_grid_whole(int channels)
 {
     struct kernel_grid grid = {1, (unsigned)KERNEL_ROUND(channels) / 8};
+    return grid;
+}
+
+/* Most values of all images of a batch before a small fully connected layer; and of one image, for each 32 classes. */
+enum { KERNEL_LINEAR_MOST = 32 * 1024, KERNEL_CLASSIFIER_MOST = 1024 };
+/* Most products that the last block of linear_backward computes. */
+enum { KERNEL_LINEAR_LAST_MOST = 256 * KERNEL_THREADS };
+
+static inline struct kernel_grid kernel_grid_linear(int outputs, int next_outputs)
+{
+    struct kernel_grid grid = {1, (unsigned)(KERNEL_ROUND(outputs) + KERNEL_ROUND(next_outputs)) / 8};
     return grid;
 }
 

@@ -2,6 +2,7 @@
  * norm.cu - batch normalisation, its activation and the pool or addition behind them, forward.  moments.cuh has the
  * statistics.
  */
+#include "kernels/linear.cuh"
 #include "kernels/moments.cuh"
 
 namespace
@@ -73,8 +74,26 @@ template <typename T> __device__ void norm_pool_whole_forward(const kernel_norm_
     whole_forward<T, true>(k, memory);
 }
 
+template <typename T> __device__ void linear_forward(const kernel_linear_forward &k, float *memory)
+{
+    const kernel_map z = k.norm.moments.z;
+    const T *x = static_cast<const T *>(k.linear.x), *weight = static_cast<const T *>(k.linear.weight);
+    for (int i = (int)threadIdx.x; i < 8 * k.norm.moments.batch; i += KERNEL_THREADS) {
+        const int image = i / 8, output = (int)blockIdx.y * 8 + i % 8;
+        const float product = row_product(x + (int64_t)image * k.linear.inputs,
+                                          weight + (int64_t)output * k.linear.inputs, k.linear.inputs);
+        static_cast<T *>(z.data)[(int64_t)image * z.stride + output] = storage<T>::round(product);
+    }
+    __syncthreads();
+    if (k.norm.forward.variance)
+        normalise_rows<T, false>(k.norm.forward, thread_place(k.norm.forward.channels, 1));
+    else
+        whole_forward<T, false>(k.norm, memory);
+}
+
 } // namespace
 
+KERNEL_EACH_SHARED(linear_forward, kernel_linear_forward, MOMENTS_SHARED)
 KERNEL_EACH_SHARED(norm_moments, kernel_norm_moments, MOMENTS_SHARED)
 KERNEL_EACH(norm_forward, kernel_norm_forward)
 KERNEL_EACH(norm_pool_forward, kernel_norm_forward)

@@ -6,6 +6,7 @@
  * sums over its share of the rows, and the last one adds the blocks' sums; then dz is computed.  The activation isn't
  * saved: it is computed again from z, to the same bits.
  */
+#include "kernels/linear.cuh"
 #include "kernels/norm.cuh"
 
 namespace
@@ -176,8 +177,31 @@ template <typename T> __device__ void norm_pool_whole_backward(const kernel_norm
     whole_backward<T, true>(k, memory);
 }
 
+template <typename T> __device__ void linear_backward(const kernel_linear_backward &k, float *memory)
+{
+    const int outputs = KERNEL_ROUND(k.norm.channels), output = (int)blockIdx.y * 8, count = k.norm.step->count;
+    const int octets = k.linear.inputs / 8;
+    const T *dz = static_cast<const T *>(k.norm.dz.data);
+    if (output >= outputs) {
+        linear_weight_gradients(k.next, static_cast<const T *>(k.next_gradient), KERNEL_ROUND(k.next_outputs),
+                                output - outputs, count, memory);
+    } else {
+        whole_backward<T, false>(k.norm, memory);
+        __syncthreads();
+        linear_weight_gradients(k.linear, dz, outputs, output, count, memory);
+    }
+    if (!k.linear.dx || !is_last_of(k.norm.tickets, gridDim.y, memory))
+        return;
+    for (int i = (int)threadIdx.x; i < k.norm.batch * octets; i += KERNEL_THREADS) {
+        const int image = i / octets, input = i % octets * 8;
+        const octet gradient = linear_input_gradient(k.linear, dz + (int64_t)image * outputs, outputs, input);
+        store_aligned(static_cast<T *>(k.linear.dx) + (int64_t)image * k.linear.inputs + input, gradient);
+    }
+}
+
 } // namespace
 
+KERNEL_EACH_SHARED(linear_backward, kernel_linear_backward, SUMS_SHARED)
 KERNEL_EACH_SHARED(norm_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL_EACH_SHARED(norm_pool_sums, kernel_norm_backward, SUMS_SHARED)
 KERNEL_EACH(norm_backward, kernel_norm_backward)

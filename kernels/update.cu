@@ -1,7 +1,7 @@
 /*
- * update.cu - a step of SGD, the average of the weights, and the loss scale of half precision.
+ * update.cu - a step of SGD, the average of the weights, the next step's batch, and the loss scale of half precision.
  */
-#include "kernels/device.cuh"
+#include "kernels/load.cuh"
 
 namespace
 {
@@ -58,7 +58,13 @@ __device__ void descend(const kernel_update &k, const kernel_step &step, float u
 
 template <typename T> __device__ void update(const kernel_update &k)
 {
-    const kernel_step step = *k.step;
+    const kernel_queue *queue = k.next.queue;
+    if (blockIdx.y == 1) {
+        if (queue->next < queue->count)
+            load<T>(k.next);
+        return;
+    }
+    const kernel_step step = *KERNEL_QUEUE_STEP(queue, k.next.batch, queue->next - 1);
     const float unscale = k.loss_scale ? 1 / k.loss_scale->scale : 1;
     const int64_t trained = is_skipped(k.loss_scale) ? 0 : k.of.trained, end = k.average ? k.of.total : trained;
     for (octet_walk walk; walk.at < end; walk.at += walk.step) {

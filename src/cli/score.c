@@ -65,19 +65,20 @@ int score_infer(const struct backend *backend, struct team *team, struct weights
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
     int classes = plan->classes;
-    struct network *network = network_open(backend, plan, BATCH, NETWORK_INFERENCE, weights, NULL, error);
+    int size = network_evaluation_batch(backend, plan, BATCH, view->count);
+    struct network *network = network_open(backend, plan, size, NETWORK_INFERENCE, weights, NULL, error);
     free(plan);
     if (!network)
         return -1;
     if (team)
         network_share(network, team);
     *sum = (struct step_result){0};
-    float *logits = memory_new((size_t)BATCH * (size_t)classes, sizeof *logits);
+    float *logits = memory_new((size_t)size * (size_t)classes, sizeof *logits);
     bool more = true;
-    for (int at = 0; at < view->count && more; at += BATCH) {
+    for (int at = 0; at < view->count && more; at += size) {
         struct batch batch = {.view = view, .index = view->index + at, .count = view->count - at};
-        if (batch.count > BATCH)
-            batch.count = BATCH;
+        if (batch.count > size)
+            batch.count = size;
         step_result_add(sum, network_infer(network, &batch, logits));
         more = take(context, &batch, logits);
     }

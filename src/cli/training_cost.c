@@ -51,12 +51,11 @@ int64_t training_cost_memory(const struct arch *arch, const struct search_setup 
                              const struct search_options *options)
 {
     const struct backend *backend = device_backend(&setup->devices[0], options->precision, NULL);
-    struct plan *plan = memory_new(1, sizeof *plan);
-    struct plan_options dropout = dropout_of(options);
-    plan_lower(arch, setup->images.shape, &dropout, plan);
-    int64_t bytes = network_bytes(backend, plan, (int)options->batch, NETWORK_TRAINING);
-    free(plan);
-    return bytes;
+    struct training training = {.batch = (int)options->batch,
+                                .drop_pool = (float)options->drop_pool,
+                                .drop_fc = (float)options->drop_fc,
+                                .drop_dense = (float)options->drop_dense};
+    return train_bytes(backend, arch, setup->images.shape, &training, setup->validate.count);
 }
 
 int training_cost_devices(const struct search_setup *setup)

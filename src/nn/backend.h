@@ -112,6 +112,7 @@ struct step {
     const struct sgd *sgd; /* STEP_TRAIN */
     float bn_decay;
     uint64_t dropout_key; /* of operation i: step_dropout_key(step, i) */
+    float average_share;  /* STEP_TRAIN on a device: average += share * (value - average), once that is written */
 };
 /* Dropout operations of one step must not share a mask. */
 static inline uint64_t step_dropout_key(const struct step *step, int op)
@@ -146,14 +147,13 @@ struct backend_device {
     void *(*open)(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                   void **memory, enum device_trouble *trouble, struct error *error);
     void (*close)(void *context);
-    /* Each step of training from now on moves the average of the values, once that is written: average += share *
-       (value
-       - average). */
-    void (*average)(void *context, float share);
     /* In order with the operations; reading waits for all that was put in before it. */
     void (*write)(void *context, enum flat which, const float *canonical);
     void (*read)(void *context, enum flat which, float *canonical);
     void (*download)(void *context, void *to, const void *from, size_t bytes);
+    /* The next steps of training, all on one view: so many of them as it returns, and at least one, are sent at once, and
+       `begin` then expects them in this order.  Copies what it needs.  Steps need not be announced. */
+    int (*announce)(void *context, const struct step *steps, int count);
     /* Around each walk.  `begin` copies what it needs of the step.  True: call load, the operations and update now
        (they may be recorded); false: a walk of this kind and count was recorded before and needs no calls. */
     bool (*begin)(void *context, const struct step *step);

@@ -28,12 +28,23 @@ bool network_evaluate_view(struct network *network, const struct view *view, boo
     return whole;
 }
 
+int network_evaluation_batch(const struct backend *backend, const struct plan *plan, int batch, int count)
+{
+    int more = count < EVALUATION_BATCH ? count : EVALUATION_BATCH;
+    if (!backend->device)
+        return batch;
+    while (more > batch && network_bytes(backend, plan, more, NETWORK_INFERENCE) > EVALUATION_BYTES)
+        more /= 2;
+    return more > batch ? more : batch;
+}
+
 enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
                                      int batch, struct evaluation *evaluation, struct error *error)
 {
     enum device_trouble trouble;
     struct plan *plan = memory_new(1, sizeof *plan);
     plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
+    batch = network_evaluation_batch(backend, plan, batch, view->count);
     struct network *network = network_open(backend, plan, batch, NETWORK_INFERENCE, weights, &trouble, error);
     free(plan);
     if (!network)

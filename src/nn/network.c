@@ -320,10 +320,16 @@ static void forward_and_backward(struct network *network, float bn_decay, const 
     free(plain);
 }
 
+int network_announce(struct network *network, const struct step *steps, int count)
+{
+    ASSERT(network->context && network->mode == NETWORK_TRAINING && count > 0);
+    return network->backend->device->announce(network->context, steps, count);
+}
+
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key)
 {
-    const struct step step = {STEP_TRAIN, batch, sgd, bn_decay, dropout_key};
+    const struct step step = {STEP_TRAIN, batch, sgd, bn_decay, dropout_key, 0};
     if (begin(network, &step)) {
         forward_and_backward(network, bn_decay, NULL);
         network->backend->update(network->context, sgd, network->plan.trained, network->values, network->gradients,
@@ -363,11 +369,6 @@ void network_set_average(struct network *network, const float *values)
     network->backend->device->write(network->context, FLAT_AVERAGE, values);
 }
 
-void network_average(struct network *network, float share)
-{
-    network->backend->device->average(network->context, share);
-}
-
 void network_fetch_average(struct network *network, float *values)
 {
     network->backend->device->read(network->context, FLAT_AVERAGE, values);
@@ -376,7 +377,7 @@ void network_fetch_average(struct network *network, float *values)
 const float *network_gradient(struct network *network, const struct batch *batch, uint64_t dropout_key,
                               struct step_result *result)
 {
-    const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key};
+    const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key, 0};
     if (begin(network, &step))
         forward_and_backward(network, 1, NULL);
     *result = end(network);
@@ -387,7 +388,7 @@ const float *network_gradient(struct network *network, const struct batch *batch
 const float *network_watch(struct network *network, const struct batch *batch, uint64_t dropout_key,
                            const struct network_watcher *watcher)
 {
-    const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key};
+    const struct step step = {STEP_GRADIENT, batch, NULL, 1, dropout_key, 0};
     ASSERT(!network->context);
     int64_t count = network->plan.total - network->plan.trained;
     float *own = network->values + network->plan.trained, *statistics = memory_new((size_t)count + 1, sizeof *own);

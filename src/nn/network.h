@@ -35,15 +35,16 @@ int network_batch(const struct network *network);
 /* One step of training: load, forward, backward, update. */
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key);
+/* On a device: the next steps of training are these, so that they can be sent at once.  Returns how many it took; call it
+   again when those are done.  Each is then made by network_train() with the same batch and values. */
+int network_announce(struct network *network, const struct step *steps, int count);
 /* The velocity of SGD with momentum: one value for each trained weight, zeros at first.  It is the network's own, valid
    until the next call. */
 const float *network_velocity(struct network *network);
 void network_set_velocity(struct network *network, const float *velocity);
 /* On a device: keep the average of the weights there, which begins as `values` (average.h) ... */
 void network_set_average(struct network *network, const float *values);
-/* ... give the weights this share of it in the steps from now on ... */
-void network_average(struct network *network, float share);
-/* ... and bring it back. */
+/* ... and bring it back.  The steps that network_announce() gets say what share of it the weights get. */
 void network_fetch_average(struct network *network, float *values);
 /* Forward in inference mode.  `logits` count × classes, or NULL. */
 struct step_result network_infer(struct network *network, const struct batch *batch, float *logits);
@@ -86,7 +87,12 @@ struct evaluation {
    said no, and `evaluation` covers the images so far.  The loss is NaN when the device was in trouble. */
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation);
-/* With a network of its own.  DEVICE_FINE, or what went wrong. */
+/* Images that an evaluation of `count` images takes at a time, where training takes `batch`.  On a device they are more,
+   since a step costs it the same and nothing is kept for a backward pass: EVALUATION_BATCH, unless so many take more
+   than EVALUATION_BYTES. */
+enum { EVALUATION_BATCH = 1024, EVALUATION_BYTES = 1 << 30 };
+int network_evaluation_batch(const struct backend *backend, const struct plan *plan, int batch, int count);
+/* With a network of its own, for network_evaluation_batch().  DEVICE_FINE, or what went wrong. */
 enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
                                      int batch, struct evaluation *evaluation, struct error *error);
 

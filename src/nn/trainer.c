@@ -31,11 +31,13 @@ struct trainer {
     const struct trainer_hooks *hooks;
     struct weights *weights;
     struct network *network;
-    int32_t *index;          /* the epoch's order */
-    struct augment *augment; /* one for each place in it; NULL: none */
+    struct network *evaluator; /* the same on the host; on a device one of larger batches, whose weights are a copy */
+    int32_t *index;            /* the epoch's order */
+    struct augment *augment;   /* one for each place in it; NULL: none */
     struct average average;  /* of no values where there is none; on a device its values are of the last epoch's end */
     struct targets *targets; /* NULL: the labels */
     int epoch, steps;        /* from 1; steps of an epoch */
+    int announced;           /* on a device: it knows the steps of this epoch that come before this one */
     double rate;             /* of the last step */
     double seconds;          /* of this epoch's training so far */
     struct step_result sum;  /* of this epoch so far, as far as it is known */
@@ -88,29 +90,69 @@ static double rate_at(const struct trainer *trainer, int64_t step)
     return trainer->training->rate / 2.0 * (1 + cos(acos(-1) * into / (steps - steady)));
 }
 
+static struct batch batch_at(const struct trainer *trainer, int step)
+{
+    int batch = trainer->training->batch, start = step * batch, rest = trainer->view->count - start;
+    return (struct batch){.view = trainer->view,
+                          .index = trainer->index + start,
+                          .augment = trainer->augment ? trainer->augment + start : NULL,
+                          .count = rest < batch ? rest : batch};
+}
+
+/* The number of a step of this epoch in the whole training. */
+static int64_t number_of(const struct trainer *trainer, int step)
+{
+    return (int64_t)(trainer->epoch - 1) * trainer->steps + step;
+}
+
+static struct sgd sgd_at(const struct trainer *trainer, int step)
+{
+    return (struct sgd){(float)rate_at(trainer, number_of(trainer, step)), trainer->training->momentum,
+                        trainer->training->weight_decay, true};
+}
+
+/* Tell the device the steps of this epoch from `first` on. */
+static void announce(struct trainer *trainer, int first)
+{
+    const struct training *training = trainer->training;
+    int count = trainer->steps - first;
+    struct average ahead = trainer->average; /* counts its steps */
+    struct batch *batches = memory_new((size_t)count, sizeof *batches);
+    struct sgd *sgds = memory_new((size_t)count, sizeof *sgds);
+    struct step *steps = memory_new((size_t)count, sizeof *steps);
+    for (int i = 0; i < count; i++) {
+        batches[i] = batch_at(trainer, first + i);
+        sgds[i] = sgd_at(trainer, first + i);
+        steps[i] = (struct step){.kind = STEP_TRAIN,
+                                 .batch = &batches[i],
+                                 .sgd = &sgds[i],
+                                 .bn_decay = training->bn_decay,
+                                 .dropout_key = draw_dropout_key(training, (uint32_t)number_of(trainer, first + i)),
+                                 .average_share = ahead.count ? average_share(&ahead, training->from_scratch) : 0};
+    }
+    trainer->announced = first + network_announce(trainer->network, steps, count);
+    free(batches);
+    free(sgds);
+    free(steps);
+}
+
 /* What became known by this step: on a device that may be of earlier ones, or nothing. */
 static struct step_result train_batch(struct trainer *trainer, int step)
 {
     const struct training *training = trainer->training;
-    int64_t all = (int64_t)(trainer->epoch - 1) * trainer->steps + step;
-    int start = step * training->batch, rest = trainer->view->count - start;
-    struct batch batch = {
-        .view = trainer->view,
-        .index = trainer->index + start,
-        .augment = trainer->augment ? trainer->augment + start : NULL,
-        .count = rest < training->batch ? rest : training->batch,
-    };
+    uint32_t number = (uint32_t)number_of(trainer, step);
+    struct batch batch = batch_at(trainer, step);
+    struct sgd sgd = sgd_at(trainer, step);
     bool averages = trainer->average.count > 0;
-    float share = averages ? average_share(&trainer->average, training->from_scratch) : 0;
-    trainer->rate = rate_at(trainer, all);
-    struct sgd sgd = {(float)trainer->rate, training->momentum, training->weight_decay, true};
     double begin = clock_monotonic();
+    if (!trainer->on_host && step == trainer->announced)
+        announce(trainer, step);
+    float share = averages ? average_share(&trainer->average, training->from_scratch) : 0;
+    trainer->rate = rate_at(trainer, number_of(trainer, step));
     if (trainer->targets)
-        targets_set(trainer->targets, &batch, (uint32_t)all);
-    if (averages && !trainer->on_host)
-        network_average(trainer->network, share);
+        targets_set(trainer->targets, &batch, number);
     struct step_result result =
-        network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, (uint32_t)all));
+        network_train(trainer->network, &batch, &sgd, training->bn_decay, draw_dropout_key(training, number));
     if (step + 1 == trainer->steps) {
         step_result_add(&result, network_finish(trainer->network));
         network_fetch(trainer->network);
@@ -161,7 +203,8 @@ enum training_outcome training_outcome_of(enum device_trouble trouble)
 /* TRAINING_DONE: nothing is known to be wrong. */
 static enum training_outcome check_device(const struct trainer *trainer, struct error *error)
 {
-    return training_outcome_of(network_trouble(trainer->network, error));
+    enum device_trouble trouble = network_trouble(trainer->network, error);
+    return training_outcome_of(trouble == DEVICE_FINE ? network_trouble(trainer->evaluator, error) : trouble);
 }
 
 static enum training_outcome check_numbers(const struct trainer *trainer, int step, double loss, struct error *error)
@@ -194,8 +237,9 @@ static enum training_outcome train_epoch(struct trainer *trainer, int first_step
     const struct trainer_hooks *hooks = trainer->hooks;
     draw_order(trainer);
     draw_augmentation(trainer);
+    trainer->announced = first_step;
     if (first_step) /* of the last step that was done, if none is left */
-        trainer->rate = rate_at(trainer, (int64_t)(trainer->epoch - 1) * trainer->steps + first_step - 1);
+        trainer->rate = rate_at(trainer, number_of(trainer, first_step - 1));
     for (int step = first_step; step < trainer->steps; step++) {
         bool stops = !proceed(trainer);
         if (stops || (hooks->is_due && hooks->is_due(hooks->context)))
@@ -229,13 +273,11 @@ static bool proceed_with_evaluation(void *context)
     return answer;
 }
 
-/* Put the average into the network in place of what is trained; a second call undoes it. */
+/* Exchange the weights with their average, where there is one; a second call undoes it. */
 static void swap_average(struct trainer *trainer)
 {
-    if (!trainer->average.count)
-        return;
-    average_swap(&trainer->average, trainer->weights);
-    network_store(trainer->network);
+    if (trainer->average.count)
+        average_swap(&trainer->average, trainer->weights);
 }
 
 static enum training_outcome end_epoch(struct trainer *trainer, struct error *error)
@@ -246,7 +288,8 @@ static enum training_outcome end_epoch(struct trainer *trainer, struct error *er
         struct patience patience = {.trainer = trainer};
         double begin = clock_monotonic();
         swap_average(trainer);
-        bool whole = network_evaluate_view(trainer->network, trainer->validate, proceed_with_evaluation, &patience,
+        network_store(trainer->evaluator);
+        bool whole = network_evaluate_view(trainer->evaluator, trainer->validate, proceed_with_evaluation, &patience,
                                            &validation);
         swap_average(trainer);
         if (!whole) {
@@ -288,24 +331,78 @@ static void report_health(const struct trainer *trainer)
     trainer->hooks->health(trainer->hooks->context, health);
 }
 
+static struct plan *lower(const struct arch *arch, struct shape input, const struct plan_options *options)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(arch, input, options, plan);
+    return plan;
+}
+
+static struct plan *lower_for_training(const struct arch *arch, struct shape input, const struct training *training)
+{
+    return lower(arch, input, &(struct plan_options){training->drop_pool, training->drop_fc, training->drop_dense});
+}
+
+int64_t train_bytes(const struct backend *backend, const struct arch *arch, struct shape input,
+                    const struct training *training, int validated)
+{
+    struct plan *plan = lower_for_training(arch, input, training);
+    int64_t bytes = network_bytes(backend, plan, training->batch, NETWORK_TRAINING);
+    if (backend->device && validated) {
+        plan_lower(arch, input, &(struct plan_options){0}, plan);
+        int batch = network_evaluation_batch(backend, plan, training->batch, validated);
+        bytes += network_bytes(backend, plan, batch, NETWORK_INFERENCE);
+    }
+    free(plan);
+    return bytes;
+}
+
+int64_t train_workspaces(const struct backend *backend)
+{
+    return backend->device ? 2 * (int64_t)backend->device->workspace_most : 0;
+}
+
+/* The network that evaluates; NULL when that fails. */
+static struct network *open_evaluator(const struct backend *backend, struct network *network, struct weights *weights,
+                                      int batch, const struct view *validate, enum device_trouble *trouble,
+                                      struct error *error)
+{
+    if (!backend->device || !validate)
+        return network;
+    struct plan *plan = lower(&weights->arch, weights->input, &(struct plan_options){0});
+    batch = network_evaluation_batch(backend, plan, batch, validate->count);
+    struct network *evaluator = network_open(backend, plan, batch, NETWORK_INFERENCE, weights, trouble, error);
+    free(plan);
+    return evaluator;
+}
+
+static void close_networks(struct network *network, struct network *evaluator)
+{
+    if (evaluator != network)
+        network_free(evaluator);
+    network_free(network);
+}
+
 enum training_outcome train(const struct backend *backend, struct weights *weights, const struct view *view,
                             const struct view *validate, const struct training *training,
                             const struct trainer_hooks *hooks, struct error *error)
 {
     ASSERT(view->count > 0 && training->epochs > 0 && training->batch > 0);
     static const struct trainer_hooks no_hooks;
-    struct plan_options options = {training->drop_pool, training->drop_fc, training->drop_dense};
-    struct plan *plan = memory_new(1, sizeof *plan);
-    plan_lower(&weights->arch, weights->input, &options, plan);
+    struct plan *plan = lower_for_training(&weights->arch, weights->input, training);
     enum device_trouble trouble;
     struct network *network = network_open(backend, plan, training->batch, NETWORK_TRAINING, weights, &trouble, error);
     free(plan);
-    if (!network)
+    struct network *evaluator =
+        network ? open_evaluator(backend, network, weights, training->batch, validate, &trouble, error) : NULL;
+    if (!evaluator) {
+        network_free(network);
         return training_outcome_of(trouble);
+    }
     struct targets *targets;
     enum training_outcome outcome = targets_open(backend, training, view, &targets, error);
     if (outcome != TRAINING_DONE) {
-        network_free(network);
+        close_networks(network, evaluator);
         return outcome;
     }
     if (hooks && hooks->team)
@@ -320,6 +417,7 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
         .hooks = hooks ? hooks : &no_hooks,
         .weights = weights,
         .network = network,
+        .evaluator = evaluator,
         .targets = targets,
         .index = memory_new((size_t)view->count, sizeof *trainer.index),
         .augment = training->augment ? memory_new((size_t)view->count, sizeof *trainer.augment) : NULL,
@@ -355,6 +453,6 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     targets_free(targets);
     free(trainer.index);
     free(trainer.augment);
-    network_free(network);
+    close_networks(network, evaluator);
     return outcome;
 }

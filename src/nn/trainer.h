@@ -100,6 +100,13 @@ enum training_outcome {
 /* What a trouble of the device means for what was done with it; DEVICE_FINE: TRAINING_DONE. */
 enum training_outcome training_outcome_of(enum device_trouble trouble);
 
+/* Bytes that train() takes for the networks: the one that is trained, and on a device the one that evaluates `validated`
+   images (0: there is none), whose workspaces are beside them (train_workspaces). */
+int64_t train_bytes(const struct backend *backend, const struct arch *arch, struct shape input,
+                    const struct training *training, int validated);
+/* The most bytes that may be taken beside the networks: backend_device.workspace_most for each. */
+int64_t train_workspaces(const struct backend *backend);
+
 /* Train in place; do nothing when all epochs are done.  While hooks are called, `weights` holds what is trained, not
    the average.  Where there is an average it is what `weights` has in the end, also when the training was stopped, and what
    was trained is in weights->raw.  `validate` may be NULL (the reports then have 0 there), and so may `hooks`.  TRAINING_DIVERGED: the

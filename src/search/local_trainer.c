@@ -62,7 +62,8 @@ static bool proceed(void *context)
 
 static struct report report_new(const struct trainer *trainer, enum report_kind kind)
 {
-    return (struct report){.kind = kind, .node = trainer->trial->node, .fence = trainer->trial->fence, .slot = trainer->slot};
+    return (struct report){
+        .kind = kind, .node = trainer->trial->node, .fence = trainer->trial->fence, .slot = trainer->slot};
 }
 
 static void send(struct trainer *trainer, struct report *report)
@@ -226,13 +227,9 @@ static struct weights *initial_weights(const struct trainer *trainer, struct err
 
 static double trial_bytes(const struct trainer *trainer)
 {
-    const struct training *training = &trainer->trial->training;
-    struct plan *plan = memory_new(1, sizeof *plan);
-    struct plan_options options = {training->drop_pool, training->drop_fc, training->drop_dense};
-    plan_lower(&trainer->trial->arch, trainer->local->train->images->shape, &options, plan);
-    double bytes = (double)network_bytes(trainer->backend, plan, training->batch, NETWORK_TRAINING);
-    free(plan);
-    return bytes;
+    const struct local_evaluator *local = trainer->local;
+    return (double)train_bytes(trainer->backend, &trainer->trial->arch, local->train->images->shape,
+                               &trainer->trial->training, local->validate->count);
 }
 
 double local_free_memory(struct device_monitor *monitor)
@@ -292,8 +289,8 @@ static enum training_outcome train_here(struct trainer *trainer, struct weights 
         return training_outcome_of(trouble);
     }
     struct team *team = local->helpers ? helpers_team(local->helpers, trainer->slot) : NULL;
-    struct trainer_hooks hooks = {trainer,           proceed,         send_step,  send_epoch, team,
-                                  is_checkpoint_due, send_checkpoint, keep_health};
+    struct trainer_hooks hooks = {trainer, proceed,           send_step,       send_epoch,
+                                  team,    is_checkpoint_due, send_checkpoint, keep_health};
     struct training going_on = *training;
     int units_before[ARCH_LAYERS_MAX];
     find_units_before(trainer->trial, units_before);
@@ -318,7 +315,7 @@ static enum training_outcome train_trial(struct trainer *trainer, struct weights
 {
     const struct backend_device *device = trainer->backend->device;
     struct device_memory *memory = trainer->local->memory;
-    double bytes = device ? trial_bytes(trainer) + (double)device->workspace_most : 0;
+    double bytes = device ? trial_bytes(trainer) + (double)train_workspaces(trainer->backend) : 0;
     if (device && !device_memory_reserve(memory, trainer->gpu, bytes, is_cancelled, trainer))
         return TRAINING_STOPPED;
     enum training_outcome outcome = train_here(trainer, weights, result, error);

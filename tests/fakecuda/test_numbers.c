@@ -267,6 +267,23 @@ static void values_keep_their_bits(void **state)
     free(plan);
 }
 
+/* In a network of its own, whose batches are larger and which keeps nothing. */
+static void evaluations_agree(void **state)
+{
+    const struct numbers_case *test = *state;
+    struct pair pair = {0};
+    pair_open(&pair, test);
+    struct evaluation results[2];
+    struct error error;
+    for (int i = 0; i < 2; i++)
+        if (network_evaluate(i ? backend_for(test) : &backend_ref, pair.weights[i], &pair.view, pair.batch, &results[i],
+                             &error) != DEVICE_FINE)
+            fail_msg("%s", error.text);
+    assert_true(fabs(results[0].loss - results[1].loss) <= (test->type ? 0.1 : 1e-4) * results[0].loss);
+    assert_true(test->type || results[0].accuracy == results[1].accuracy);
+    pair_close(&pair);
+}
+
 /* Compare the gradient with differences of the device's loss along it: loss(w + d) - loss(w - d) = 2 |d| |gradient|. */
 static void gradient_is_the_slope(void **state)
 {
@@ -350,6 +367,9 @@ static const char mobile[] = "C(8,3,1) M(24,5) R(6,3) P(2,1) M(10,3) S(12,3,2) R
 
 static const char squeezed[] = "C(8,3,1) M(24,5,se,hs) R(264,3,se) S(12,3,2,hs) S(17,5,1,se) A(2,2) SM(5)";
 
+/* A small FC layer, whose kernels have ReLU, behind layers with another activation or none. */
+static const char gated_fc[] = "C(8,3,1) R(6,3,se) M(24,5,se,hs) A(4,4) FC(16) SM(5)";
+
 static const struct numbers_case cases[] = {
     {.text = every_kind},
     {.text = every_kind, .options = {.drop_pool = 0.2f, .drop_fc = 0.3f}},
@@ -372,7 +392,11 @@ static const struct numbers_case cases[] = {
     {.text = "C(3,1,1) S(8,7,1) M(24,9) S(264,3,2) M(16,7) A(2,2) SM(5)", .type = HALF},
     {.text = squeezed}, /* 18 */
     {.text = squeezed, .type = HALF},
-    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true, .type = HALF}, /* 20: from here on too slow for the fake */
+    {.text = "C(160,1,1) P(2,2) FC(24) SM(5)"},                            /* 20: products that are the library's */
+    {.text = "C(160,1,1) P(2,2) SM(5)", .type = HALF},                     /* 21 */
+    {.text = "C(8,1,1) A(4,4) FC(8) SM(5)", .options = {.drop_fc = 0.3f}}, /* 22: no layer before the classifier */
+    {.text = gated_fc},                                                    /* 23 */
+    {.text = "C(17,1,1) A(32,32) SM(5)", .large = true, .type = HALF},     /* 24: from here on too slow for the fake */
     {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true},
     {.text = "C(264,3,1) P(2,2) C(24,3,1) A(16,16) SM(5)", .large = true, .type = HALF},
     {.text = "C(16,3,1) M(264,7) S(40,5,2) R(24,3) A(16,16) SM(5)", .large = true},
@@ -436,10 +460,20 @@ int main(int argc, char **argv)
         ON(gradients_agree, 19),
         ON(steps_agree, 18),
         ON(gradient_is_the_slope, 18),
+        ON(gradients_agree, 20),
+        ON(gradients_agree, 21),
+        ON(gradients_agree, 22),
+        ON(steps_agree, 22),
+        ON(gradients_agree, 23),
+        ON(steps_agree, 23),
+        ON(evaluations_agree, 0),
+        ON(evaluations_agree, 18),
+        ON(evaluations_agree, 19),
+        ON(evaluations_agree, 23),
     };
     const struct CMUnitTest large[] = {
-        ON(gradients_agree, 20), ON(gradients_agree, 21), ON(gradients_agree, 22),
-        ON(gradients_agree, 23), ON(gradients_agree, 24),
+        ON(gradients_agree, 24), ON(gradients_agree, 25), ON(gradients_agree, 26),
+        ON(gradients_agree, 27), ON(gradients_agree, 28),
     };
     const struct CMUnitTest few[] = {
         tests[0], tests[1], tests[2], tests[3], tests[4], tests[5], tests[6], tests[7],

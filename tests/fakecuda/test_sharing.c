@@ -87,6 +87,54 @@ static void memory_is_known_beforehand(void **state)
             }
 }
 
+static void note_free_memory(void *context, const struct epoch_report *report)
+{
+    *(double *)context = free_memory();
+}
+
+/* Evaluation takes large batches in a network of its own, which the estimate of a training counts. */
+static void evaluation_has_batches_of_its_own(void **state)
+{
+    enum { SMALL = 4, VALIDATED = 1100 };
+    const struct shape shape = {1, 4, 4}, large = {3, 224, 224};
+    const struct backend *backend = module->backend(0);
+    struct plan *plan = memory_new(1, sizeof *plan);
+    struct weights *wide = bed_weights("C(64,3,1) A(224,224) SM(5)", large, 1);
+    plan_lower(&wide->arch, large, &(struct plan_options){0}, plan);
+    int fitting = network_evaluation_batch(backend, plan, 16, 5000);
+    assert_true(fitting >= 16 && fitting < EVALUATION_BATCH);
+    assert_true(network_bytes(backend, plan, fitting, NETWORK_INFERENCE) <= EVALUATION_BYTES);
+    weights_free(wide);
+
+    struct images images;
+    struct view view;
+    struct error error;
+    pictures_draw(shape, CLASSES, VALIDATED, 50, 20, &images, &view);
+    struct view few = view;
+    few.count = 32;
+    struct weights *weights = bed_weights("C(3,1,1) SM(5)", shape, 2);
+    plan_lower(&weights->arch, shape, &(struct plan_options){0}, plan);
+    assert_int_equal(network_evaluation_batch(backend, plan, SMALL, VALIDATED), EVALUATION_BATCH);
+    assert_int_equal(network_evaluation_batch(backend, plan, SMALL, 300), 300);
+    assert_int_equal(network_evaluation_batch(backend, plan, SMALL, 2), SMALL);
+    assert_int_equal(network_evaluation_batch(&backend_ref, plan, SMALL, VALIDATED), SMALL);
+    free(plan);
+    struct training training = training_paper;
+    training.epochs = 2;
+    training.batch = SMALL;
+    double in_training = 0, before = free_memory();
+    struct trainer_hooks hooks = {.context = &in_training, .epoch = note_free_memory};
+    int64_t launches = fake->graph_launches();
+    assert_int_equal(train(backend, weights, &few, &view, &training, &hooks, &error), TRAINING_DONE);
+    launches = fake->graph_launches() - launches;
+    double bytes = (double)train_bytes(backend, &weights->arch, shape, &training, VALIDATED);
+    assert_true(before - in_training <= bytes + (double)train_workspaces(backend) + VALIDATED * 18.0 + 4096);
+    assert_true(free_memory() - in_training == bytes);
+    assert_true(launches <= 8 + 2 * 2); /* with batches of four the validation alone would be 550 batches */
+    weights_free(weights);
+    pictures_done(&images, &view);
+}
+
 static void max_pools_of_a_side_that_choices_hold(void **state)
 {
     struct test_network test;
@@ -214,6 +262,7 @@ int main(void)
         cmocka_unit_test(idle_streams_are_freed_before_workspaces_shrink),
         cmocka_unit_test(two_data_sets_stay),
         cmocka_unit_test(plans_of_a_stream_are_bounded),
+        cmocka_unit_test(evaluation_has_batches_of_its_own),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

@@ -23,7 +23,7 @@ parts=$(grep -cE '^-- .*: ok' result/report.txt)-$(grep -cE '^-- .*: not done' r
 report $? "every part is done, but for those that need what is not here"
 ok "it names the device, the nodes, the time of an operation, the speed" \
     sh -c 'grep -q "Fake GPU 1" result/report.txt && grep -qE "TINY: [0-9]+ nodes" result/report.txt &&
-        grep -qE "1 load_" result/report.txt && grep -qE "classifier +1× +1× +10 +[0-9.]+ +[0-9.]+" result/report.txt &&
+        grep -qE "1 update_" result/report.txt && ! grep -q "load_" result/report.txt && grep -qE "classifier +1× +1× +10 +[0-9.]+ +[0-9.]+" result/report.txt &&
         grep -qE "^ +TINY +[0-9]+ +[0-9]+$" result/report.txt && grep -q "batch 4, 2 trainers" result/report.txt'
 ok "searches and accuracies" \
     sh -c 'grep -q "6 networks trained" result/report.txt && [ "$(grep -cE "differs by [-0-9.]+ points" result/report.txt)" = 2 ]'

@@ -41,6 +41,9 @@ inline int min(int a, int b)
 inline void __threadfence()
 {
 }
+inline void __threadfence_system()
+{
+}
 /* Blocks run one after the other. */
 inline unsigned atomicInc(unsigned *address, unsigned most)
 {

@@ -115,8 +115,8 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
     struct kernel_step step = {.count = c->count};
     struct kernel_loss_scale scale = {.scale = loss_scale};
     unsigned ticket = 0;
-    struct kernel_queue queue = {.next = 2};
-    struct kernel_result results[KERNEL_QUEUE], result;
+    struct kernel_queue queue = {.next = 2, .ring = KERNEL_RESULTS - 1};
+    struct kernel_result results[KERNEL_RESULTS], result;
     memset(results, 0xff, sizeof results);
     for (int n = 0; n < c->count; n++)
         for (int i = 0; i < stored; i++)
@@ -124,11 +124,24 @@ static void run_classifier(const struct classifier_case *c, const struct bed_typ
     for (int i = 0; i < c->classes; i++)
         padded_bias[i] = bias[i];
     bed_launch("classifier", type, kernel_grid_images(c->batch),
-               &(struct kernel_classifier){&step, loss_scale == 1 ? NULL : &scale, c->batch, c->classes, padded,
-                                           padded_bias, labels, out->logits, losses, hits, gradient.memory, sums,
-                                           &ticket, &queue, results});
+               &(struct kernel_classifier){&step,
+                                           loss_scale == 1 ? NULL : &scale,
+                                           c->batch,
+                                           c->classes,
+                                           {0},
+                                           padded,
+                                           padded_bias,
+                                           labels,
+                                           out->logits,
+                                           losses,
+                                           hits,
+                                           gradient.memory,
+                                           sums,
+                                           &ticket,
+                                           &queue,
+                                           results});
     assert_int_equal(ticket, 0);
-    result = results[2];
+    result = results[1]; /* the ring's */
     assert_int_equal(queue.next, 3);
     bed_read(&gradient, c->count, out->gradient);
     assert_null(bed_wrong_beside(&gradient, c->count));
@@ -226,6 +239,19 @@ static void nan_reaches_the_loss(void **state)
 
 enum { WEIGHTS = 8 * 270, TRAINED = 8 * 290, VALUES = 8 * 300 };
 
+/* A queue whose only step is at its end. */
+struct only_step {
+    struct kernel_queue queue;
+    struct kernel_step step;
+    char rest[8];
+};
+
+static struct only_step only_step(const struct kernel_step *step)
+{
+    _Static_assert(sizeof(struct kernel_step) + 8 == KERNEL_STEP_BYTES(1), "the step stands behind the head");
+    return (struct only_step){.queue = {.next = 1, .count = 1}, .step = *step};
+}
+
 static void update(void **state)
 {
     const struct sgd kinds[] = {{0.1f, 0.9f, 1e-2f, true}, {0.1f, 0.9f, 1e-2f, false}, {0.5f, 0, 0, false}};
@@ -258,11 +284,13 @@ static void update(void **state)
                                        .weight_decay = kinds[k].weight_decay,
                                        .nesterov = kinds[k].nesterov,
                                        .average_share = 0.25f};
+            struct only_step only = only_step(&step);
             backend_ref.update(NULL, &kinds[k], TRAINED, values[0], gradients, velocity[0]);
             shim_set_order((enum shim_order)k, 1);
             struct kernel_update arguments = {
-                &step, &scale, {WEIGHTS, TRAINED, VALUES, stored, vectors}, values[1], velocity[1], copies, average};
-            bed_launch("update", type, kernel_grid_items(VALUES / 8), &arguments);
+                &scale,  {WEIGHTS, TRAINED, VALUES, stored, vectors}, values[1], velocity[1], copies,
+                average, {.queue = &only.queue, .batch = 1}};
+            bed_launch("update", type, kernel_grid_update(VALUES / 8, &arguments.next), &arguments);
             for (size_t i = 0; i < VALUES; i++)
                 assert_true(average[i] == before[i] + step.average_share * (values[1][i] - before[i]));
             assert_memory_equal(values[0], values[1], VALUES * sizeof(float));
@@ -291,9 +319,10 @@ static bool step_is_skipped(struct kernel_loss_scale *scale, int bad)
     for (int i = WEIGHTS; i < VALUES; i++)
         vectors[i - WEIGHTS] = i == bad ? INFINITY : 1;
     struct kernel_trained of = {WEIGHTS, VALUES, VALUES, gradients, vectors};
+    struct only_step only = only_step(&step);
     bed_launch("check", half, kernel_grid_items(VALUES / 8), &(struct kernel_check){scale, of});
     bed_launch("update", half, kernel_grid_items(VALUES / 8),
-               &(struct kernel_update){&step, scale, of, values, velocity, NULL, NULL});
+               &(struct kernel_update){scale, of, values, velocity, NULL, NULL, {.queue = &only.queue, .batch = 1}});
     bed_launch("scale", NULL, (struct kernel_grid){1, 1}, &(struct kernel_scale){scale});
     bool skipped = values[0] == 0;
     free(values);

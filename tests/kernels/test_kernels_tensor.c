@@ -98,14 +98,18 @@ static void check_load(const struct kernel_test *test, struct shape shape, int c
 
     struct bed_tensor x = bed_tensor_new(test->type, BED_OWN, batch, shape.channels, shape.height * shape.width);
     uint16_t *labels = memory_new((size_t)batch, sizeof *labels);
-    struct kernel_queue queue = {.next = 3, .steps[3] = {.first = FIRST, .count = count}};
-    struct kernel_step step = {0};
-    struct kernel_load arguments = {.queue = &queue,
+    struct kernel_queue *queue = memory_new(1, sizeof *queue + 4 * KERNEL_STEP_BYTES(batch));
+    struct kernel_step step = {0}, *next = KERNEL_QUEUE_STEP(queue, batch, 3);
+    int32_t *index = (int32_t *)(next + 1);
+    *queue = (struct kernel_queue){.next = 3, .count = 4};
+    *next = (struct kernel_step){.count = count};
+    memcpy(index, data.index + FIRST, (size_t)count * sizeof *index);
+    memcpy(index + batch, data.augment + FIRST, (size_t)count * 3);
+    struct kernel_load arguments = {.queue = queue,
                                     .step = &step,
                                     .pixels = data.images.pixels,
                                     .labels = data.images.labels,
-                                    .index = data.index,
-                                    .augment = augmented ? &data.augment[0].dx : NULL,
+                                    .augmented = augmented,
                                     .batch = batch,
                                     .channels = shape.channels,
                                     .height = shape.height,
@@ -116,11 +120,12 @@ static void check_load(const struct kernel_test *test, struct shape shape, int c
     memcpy(arguments.shift, data.view.shift, sizeof arguments.shift);
     memset(labels, 0xff, (size_t)batch * sizeof *labels);
     bed_launch("load", test->type, kernel_grid_items((int64_t)batch * shape.height * shape.width), &arguments);
-    assert_memory_equal(&step, &queue.steps[3], sizeof step); /* the other kernels read it */
+    assert_memory_equal(&step, next, sizeof step); /* the other kernels read it */
     expect(augmented ? "load, augmented" : "load", &x, count, expected, 0, 0);
     for (int n = 0; n < batch; n++)
         assert_int_equal(labels[n], n < count ? data.images.labels[data.index[FIRST + n]] : 0);
     bed_tensor_done(&x);
+    free(queue);
     free(labels);
     free(expected);
     free(data.images.pixels);

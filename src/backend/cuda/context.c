@@ -17,12 +17,6 @@
 #include "util/memory.h"
 #include "util/text.h"
 
-/* The steps, the index and the augmentation are sent by one copy: on the device they lie as in a slot. */
-size_t upload_bytes(const struct context *context)
-{
-    return sizeof(struct kernel_queue) + (size_t)KERNEL_QUEUE * context->batch * (sizeof(int32_t) + 3);
-}
-
 static size_t tickets_bytes(const struct plan *plan)
 {
     int most = 1;
@@ -55,12 +49,9 @@ static size_t lay_out(struct context *context, size_t arena)
     context->parts = memory_take(&memory, (size_t)layout->part_count * sizeof(struct kernel_part));
     struct kernel_loss_scale *loss_scale = memory_take(&memory, sizeof(struct kernel_loss_scale));
     context->loss_scale = context->storage == STORAGE_F16 ? loss_scale : NULL;
-    context->queue = memory_take(&memory, upload_bytes(context));
-    context->index = (int32_t *)(context->queue + 1);
-    context->augment = (int8_t *)(context->index + (size_t)KERNEL_QUEUE * context->batch);
+    context->queue = memory_take(&memory, upload_bytes(context, upload_steps(context)));
     context->step = memory_take(&memory, sizeof(struct kernel_step));
     context->labels = memory_take(&memory, (size_t)context->batch * sizeof(uint16_t));
-    context->results = memory_take(&memory, KERNEL_QUEUE * sizeof(struct kernel_result));
     context->tickets = memory_take(&memory, tickets_bytes(context->plan));
     return memory.used;
 }
@@ -80,31 +71,30 @@ static bool allocate(struct context *context, void **memory, size_t bytes, const
     return check_cuda(context, status, what);
 }
 
-/* Cut the stream's pinned memory into slots. */
-static bool make_slots(struct context *context)
+/* Cut the stream's pinned memory into the uploads and the results. */
+static bool make_uploads(struct context *context)
 {
     struct stream *stream = context->stream;
-    size_t upload = aligned(upload_bytes(context));
-    size_t slot = upload + aligned(KERNEL_QUEUE * sizeof(struct kernel_result));
-    if (stream->pinned_bytes < slot * SLOTS) {
+    size_t upload = aligned(upload_bytes(context, upload_steps(context)));
+    size_t results = KERNEL_RESULTS * sizeof(struct kernel_result), all = UPLOADS * upload + results;
+    if (stream->pinned_bytes < all) {
         if (!check_cuda(context, cudaFreeHost(stream->pinned), "pinned memory"))
             return false;
         stream->pinned = NULL;
         stream->pinned_bytes = 0;
-        if (!check_cuda(context, cudaMallocHost(&stream->pinned, slot * SLOTS), "pinned memory"))
+        if (!check_cuda(context, cudaMallocHost(&stream->pinned, all), "pinned memory"))
             return false;
-        stream->pinned_bytes = slot * SLOTS;
+        stream->pinned_bytes = all;
     }
-    for (int i = 0; i < SLOTS; i++) {
-        char *memory = (char *)stream->pinned + (size_t)i * slot;
-        context->slots[i].queue = (struct kernel_queue *)memory;
-        context->slots[i].results = (struct kernel_result *)(memory + upload);
-        if (!check_cuda(
-                context,
-                cudaEventCreateWithFlags(&context->slots[i].done, cudaEventDisableTiming | cudaEventBlockingSync),
-                "making an event"))
+    for (int i = 0; i < UPLOADS; i++)
+        context->uploads[i] = (struct kernel_queue *)((char *)stream->pinned + (size_t)i * upload);
+    context->results = (struct kernel_result *)((char *)stream->pinned + UPLOADS * upload);
+    memset(context->results, 0, results);
+    for (int i = 0; i < LAUNCHES; i++)
+        if (!check_cuda(context,
+                        cudaEventCreateWithFlags(&context->launches[i], cudaEventDisableTiming | cudaEventBlockingSync),
+                        "making an event"))
             return false;
-    }
     return true;
 }
 
@@ -229,7 +219,7 @@ void *context_open(const struct backend *backend, const struct plan *plan, int b
         if (plan->tensors[t].before || plan->tensors[t].after)
             context->shared[plan->tensors[t].buffer] = true;
     if (pools_fit(context) && select_device(context) && (context->stream = stream_acquire(context)) &&
-        make_slots(context) && allocate(context, &context->memory, lay_out(context, bytes), "this network")) {
+        make_uploads(context) && allocate(context, &context->memory, lay_out(context, bytes), "this network")) {
         lay_out(context, bytes);
         choose_plans(context);
     }
@@ -253,9 +243,9 @@ void context_close(void *opaque)
         synchronise(context); /* before the stream serves another network */
     for (int i = 0; i < context->graph_count; i++)
         step_graph_done(&context->graphs[i]);
-    for (int i = 0; i < SLOTS; i++)
-        if (context->slots[i].done)
-            cudaEventDestroy(context->slots[i].done);
+    for (int i = 0; i < LAUNCHES; i++)
+        if (context->launches[i])
+            cudaEventDestroy(context->launches[i]);
     cudaFree(context->memory);
     for (int i = 0; i < DATA_SETS_HELD; i++)
         data_set_release(context->gpu, context->data_sets[i]);
@@ -282,12 +272,6 @@ static void pack(struct context *context, float *values, void *copies, int first
 static int64_t count_of(const struct context *context, enum flat which)
 {
     return which == FLAT_VALUES || which == FLAT_AVERAGE ? context->plan->total : context->plan->trained;
-}
-
-void context_average(void *opaque, float share)
-{
-    struct context *context = opaque;
-    context->average_share = share;
 }
 
 void context_write(void *opaque, enum flat which, const float *canonical)

@@ -17,19 +17,13 @@ struct step_graph {
     struct kernel_load load; /* what differs between two steps of one kind and isn't in kernel_step */
     int runs;
     cudaGraph_t captured;
-    cudaGraphExec_t one, all; /* of one step; of KERNEL_QUEUE steps, made when it is first wanted */
-};
-
-/* Pinned memory for what KERNEL_QUEUE steps send and fetch. */
-struct step_slot {
-    struct kernel_queue *queue; /* then the index, then the places of augmentation */
-    struct kernel_result *results;
-    cudaEvent_t done;
-    int steps; /* with a result */
+    cudaGraphExec_t one, all; /* of one step; of KERNEL_LAUNCH_STEPS steps, made when it is first wanted */
 };
 
 enum {
-    SLOTS = 2,
+    UPLOADS = 2,             /* areas of pinned memory, filled by turns: one while the other is sent and run */
+    UPLOAD_IMAGES = 1 << 16, /* of an announcement of steps, at most: of most data sets an epoch */
+    LAUNCHES = KERNEL_RESULTS / KERNEL_LAUNCH_STEPS, /* under way at once */
     GRAPHS_MAX = 4,
     DATA_SETS_HELD = 2,  /* one to train with and one to test with, by turns */
     POOL_SIZE_MAX = 255, /* of a max pool that is trained: see kernel_window.choice */
@@ -55,32 +49,39 @@ struct context {
     void *weight_gradients;
     struct kernel_part *parts;
     struct kernel_loss_scale *loss_scale; /* f16; else NULL */
-    struct kernel_queue *queue;           /* what steps send: themselves, the index, the augmentation */
-    int32_t *index;
-    int8_t *augment;
-    struct kernel_step *step; /* the one that runs */
+    struct kernel_queue *queue;           /* an upload, as it was sent */
+    struct kernel_step *step;             /* the one that runs */
     uint16_t *labels;
-    struct kernel_result *results; /* KERNEL_QUEUE */
-    unsigned *tickets;             /* for sums: 0 between kernels */
+    unsigned *tickets; /* for sums: 0 between kernels */
 
     const struct conv_plan *plans[PLAN_OPS_MAX][CONV_DIRECTIONS];
     struct step_graph graphs[GRAPHS_MAX];
     int graph_count;
 
-    /* Slots before `oldest` are over and in `known`, those before `next` are under way; slot `next` holds `held` steps.
-     */
-    struct step_slot slots[SLOTS];
-    unsigned oldest, next;
-    int held;
-    struct step_result known; /* not yet handed out */
-    bool news;                /* a slot began since results were asked for */
-    bool averages;            /* steps move the average of the weights, ... */
-    float average_share;      /* ... by this in the next step */
+    /* In pinned memory: */
+    struct kernel_queue *uploads[UPLOADS];
+    struct kernel_result *results; /* KERNEL_RESULTS */
 
-    /* Of the step that is held or was begun last: */
-    struct kernel_load load;
+    /* The upload that is filled, or was last, is number `upload`.  It has `filled` steps, of which `begun` were begun,
+       the last `held` of them since the last launch. */
+    unsigned upload;
+    int filled, begun, held;
+    bool sent;
+    bool loaded; /* the device has loaded, or will have, the batch of the step behind those that were launched */
+
+    /* Launches before `oldest` are over, those before `next` are under way. */
+    cudaEvent_t launches[LAUNCHES];
+    unsigned oldest, next;
+    unsigned results_begun, results_read; /* of all steps: those that will have a result; those in `known` */
+    struct step_result known;             /* not yet handed out */
+    bool averages;                        /* steps move the average of the weights */
+
+    /* Of the step that was begun last: */
+    enum step_kind kind;
+    struct kernel_load load;  /* but for x */
+    void *x;                  /* where a batch is laid out; NULL before the first step */
     struct step_graph *graph; /* NULL: neither captured nor replayed */
-    bool sent;                /* the slot is on the device already, for a step that runs now */
+    bool immediate; /* it runs when it ends: its operations are in the stream, or captured for the first time */
     bool capturing;
 };
 
@@ -100,11 +101,11 @@ size_t context_bytes(const struct backend *backend, const struct plan *plan, int
 void *context_open(const struct backend *backend, const struct plan *plan, int batch, bool training, size_t bytes,
                    void **memory, enum device_trouble *status, struct error *error);
 void context_close(void *context);
-void context_average(void *context, float share);
 void context_write(void *context, enum flat which, const float *canonical);
 void context_read(void *context, enum flat which, float *canonical);
 void context_download(void *context, void *to, const void *from, size_t bytes);
 enum device_trouble context_status(void *context, struct error *error);
+int step_announce(void *context, const struct step *steps, int count);
 bool step_begin(void *context, const struct step *step);
 void step_end(void *context);
 struct step_result step_results(void *context, bool wait);
@@ -114,8 +115,11 @@ void steps_run(struct context *context);
 void capture_drop(struct context *context);
 
 void step_graph_done(struct step_graph *graph);
-/* Bytes that a slot sends. */
-size_t upload_bytes(const struct context *context);
+/* The most steps of an upload, and the bytes that so many take. */
+int upload_steps(const struct context *context);
+size_t upload_bytes(const struct context *context, int steps);
+/* The arguments of the kernel that loads the next step. */
+struct kernel_load load_arguments(const struct context *context);
 
 /* --- kernels (kernel.c) --- */
 

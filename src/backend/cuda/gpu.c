@@ -64,7 +64,9 @@ static void find_all(void)
             error_set(&all.reason,
                       "the NVIDIA driver is for CUDA %d.%d, older than CUDA %d.%d of this build; update it%s",
                       driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10,
-                      runtime / 1000 == 13 ? " to 580 or newer" : "");
+                      runtime / 1000 == 13   ? " to 580 or newer"
+                      : runtime / 1000 == 12 ? " to 525 or newer"
+                                             : "");
         else
             error_set(&all.reason, "there is no NVIDIA driver (libcuda.so.1)");
         return;

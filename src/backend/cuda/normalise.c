@@ -76,14 +76,14 @@ void normalise_rows(const struct op_run *run, const struct kernel_norm_forward *
            kernel_grid_rows(rows_of(context, output->height, output->width), op->channels), arguments);
 }
 
-void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
+struct kernel_norm_backward normalise_backward_arguments(const struct op_run *run, struct kernel_map z,
+                                                         struct kernel_map dz, bool accumulate)
 {
     struct context *context = run->context;
     const struct op *op = run->op;
     const struct op_offsets *at = offsets_of(run);
     struct saved saved = saved_of(run);
     struct scratch scratch = scratch_of(run);
-    int64_t rows = rows_of(context, op->height, op->width);
     struct kernel_norm_backward arguments = {
         .step = context->step,
         .batch = context->batch,
@@ -112,6 +112,15 @@ void normalise_backward(const struct op_run *run, struct kernel_map z, struct ke
         arguments.addend_gradient = input_map(run, 1, run->dx2);
         arguments.accumulate_addend = op->adds_input_gradient[1];
     }
+    return arguments;
+}
+
+void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate)
+{
+    struct context *context = run->context;
+    const struct op *op = run->op;
+    int64_t rows = rows_of(context, op->height, op->width);
+    struct kernel_norm_backward arguments = normalise_backward_arguments(run, z, dz, accumulate);
     if (dz.data && is_whole(run)) {
         launch(context, op->pool ? KERNEL_norm_pool_whole_backward : KERNEL_norm_whole_backward, context->storage,
                kernel_grid_whole(op->channels), &arguments);

@@ -1,61 +1,8 @@
 /*
- * operation.c - what each operation puts into the stream: cuDNN's convolutions, cuBLAS's matrix products, the project's
- * kernels.
- *
- * For cuBLAS a map of N images is a matrix of N rows.  cuBLAS counts columns first: [rows][columns] here is
- * columns × rows there.  Weights are [output][position and input], so y = x W^T.
+ * operation.c - what each operation puts into the stream: cuDNN's convolutions and the project's kernels.  linear.c has
+ * the fully connected layers and the classifier.
  */
 #include "backend/cuda/operation.h"
-
-/* --- matrix products --- */
-
-/* C = A B with A m × k and B k × n in cuBLAS's order; the operations say which is transposed. */
-struct gemm {
-    cublasOperation_t a_operation, b_operation;
-    int m, n, k;
-    const void *a, *b;
-    int a_stride, b_stride;
-    void *c;
-    bool c_float; /* else C is of the storage type, as A and B */
-};
-
-static void run_gemm(struct context *context, const struct gemm *gemm)
-{
-    static const cudaDataType_t types[STORAGES] = {CUDA_R_32F, CUDA_R_16BF, CUDA_R_16F};
-    const float one = 1, zero = 0;
-    cudaDataType_t type = types[context->storage];
-    if (context->status == DEVICE_FINE)
-        check_cublas(context,
-                     cublasGemmEx(context->stream->cublas, gemm->a_operation, gemm->b_operation, gemm->m, gemm->n,
-                                  gemm->k, &one, gemm->a, type, gemm->a_stride, gemm->b, type, gemm->b_stride, &zero,
-                                  gemm->c, gemm->c_float ? CUDA_R_32F : type, gemm->m, CUBLAS_COMPUTE_32F,
-                                  CUBLAS_GEMM_DEFAULT),
-                     "a product of matrices");
-}
-
-static int row_of(const struct tensor *tensor)
-{
-    return tensor->height * tensor->width * KERNEL_ROUND(tensor->channels);
-}
-
-static void linear_forward(const struct op_run *run, void *z, bool z_float)
-{
-    struct context *context = run->context;
-    int inputs = row_of(&run->plan->tensors[run->op->inputs[0]]), outputs = KERNEL_ROUND(run->op->channels);
-    run_gemm(context, &(struct gemm){CUBLAS_OP_T, CUBLAS_OP_N, outputs, context->batch, inputs, weight_at(run), run->x,
-                                     inputs, inputs, z, z_float});
-}
-
-static void linear_backward(const struct op_run *run, const void *dz)
-{
-    struct context *context = run->context;
-    int inputs = row_of(&run->plan->tensors[run->op->inputs[0]]), outputs = KERNEL_ROUND(run->op->channels);
-    run_gemm(context, &(struct gemm){CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, context->batch, run->x, dz, inputs,
-                                     outputs, weight_gradient_at(run), false});
-    if (run->dx)
-        run_gemm(context, &(struct gemm){CUBLAS_OP_N, CUBLAS_OP_N, inputs, context->batch, outputs, weight_at(run), dz,
-                                         inputs, outputs, run->dx, false});
-}
 
 /* --- convolutions --- */
 
@@ -86,13 +33,17 @@ void *linear_part_backward(const struct op_run *run)
 
 /* --- operations --- */
 
+/* In training the step before may have loaded this one. */
 static void load(void *opaque, const struct tensor *tensor, const struct batch *batch, void *data, struct team *team)
 {
     struct context *context = opaque;
-    struct kernel_load arguments = context->load;
-    arguments.x = data;
-    launch(context, KERNEL_load, context->storage, kernel_grid_items(rows_of(context, tensor->height, tensor->width)),
-           &arguments);
+    bool loaded = context->kind == STEP_TRAIN && context->loaded;
+    context->x = data;
+    context->loaded = true;
+    struct kernel_load arguments = load_arguments(context);
+    if (!loaded)
+        launch(context, KERNEL_load, context->storage,
+               kernel_grid_items(rows_of(context, tensor->height, tensor->width)), &arguments);
 }
 
 /* OP_CONV_BN_ADD too: normalise.c knows what follows the BN. */
@@ -109,18 +60,6 @@ static void conv_bn_relu_backward(const struct op_run *run)
     convolve(run, CONV_FILTER, run->x, weight_gradient_at(run), dz);
     if (run->dx)
         convolve(run, CONV_DATA, run->dx, weight_at(run), dz);
-}
-
-static void fc_bn_relu_forward(const struct op_run *run)
-{
-    void *z = linear_part(run);
-    linear_forward(run, z, false);
-    normalise_forward(run, map_of(z, run->op->channels));
-}
-
-static void fc_bn_relu_backward(const struct op_run *run)
-{
-    linear_backward(run, linear_part_backward(run));
 }
 
 static void bn_relu_forward(const struct op_run *run)
@@ -253,35 +192,6 @@ static void add_backward(const struct op_run *run)
         copy(run, output_map(run, run->dy), input_map(run, 1, run->dx2), run->op->adds_input_gradient[1]);
 }
 
-static void classifier_forward(const struct op_run *run)
-{
-    struct context *context = run->context;
-    struct scratch scratch = scratch_of(run);
-    linear_forward(run, scratch.z, true);
-    struct kernel_classifier arguments = {.step = context->step,
-                                          .loss_scale = run->training ? context->loss_scale : NULL,
-                                          .batch = context->batch,
-                                          .classes = run->op->channels,
-                                          .linear = scratch.z,
-                                          .bias = context->values + offsets_of(run)->bias,
-                                          .labels = context->labels,
-                                          .logits = run->logits,
-                                          .losses = scratch.losses,
-                                          .hits = scratch.hits,
-                                          .gradient = run->training ? run->y : NULL,
-                                          .bias_gradient =
-                                              run->training ? vector_gradient_at(run, offsets_of(run)->bias) : NULL,
-                                          .tickets = context->tickets,
-                                          .queue = context->queue,
-                                          .results = context->results};
-    launch(context, KERNEL_classifier, context->storage, kernel_grid_images(context->batch), &arguments);
-}
-
-static void classifier_backward(const struct op_run *run)
-{
-    linear_backward(run, run->y); /* forward has the gradient of the bias */
-}
-
 /* --- update --- */
 
 static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float *values, const float *gradients,
@@ -290,18 +200,19 @@ static void update_all(void *opaque, const struct sgd *sgd, int64_t count, float
     struct context *context = opaque;
     const struct weight_layout *layout = &context->layout;
     struct kernel_update arguments = {
-        .step = context->step,
         .loss_scale = context->loss_scale,
         .of = {layout->weights, layout->trained, layout->total, context->weight_gradients, context->vector_gradients},
         .values = context->values,
         .velocity = context->velocity,
         .copies = context->storage == STORAGE_F32 ? NULL : context->copies,
-        .average = context->averages ? context->average : NULL};
+        .average = context->averages ? context->average : NULL,
+        .next = load_arguments(context)};
     if (context->loss_scale) {
         struct kernel_check check = {context->loss_scale, arguments.of};
         launch(context, KERNEL_check, context->storage, kernel_grid_items(layout->trained / KERNEL_OCTET), &check);
     }
-    launch(context, KERNEL_update, context->storage, kernel_grid_items(layout->total / KERNEL_OCTET), &arguments);
+    launch(context, KERNEL_update, context->storage, kernel_grid_update(layout->total / KERNEL_OCTET, &arguments.next),
+           &arguments);
     if (context->loss_scale) {
         struct kernel_scale scale = {context->loss_scale};
         launch(context, KERNEL_scale, context->storage, (struct kernel_grid){1, 1}, &scale);

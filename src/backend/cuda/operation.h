@@ -1,6 +1,6 @@
 /*
- * operation.h - what the operations (operation.c, depthwise.c, squeeze.c) share: their operands, their linear part, and
- * BN.
+ * operation.h - what the operations (operation.c, linear.c, depthwise.c, squeeze.c) share: their operands, their linear
+ * part, and BN.
  *
  * All of it concerns the operation `run` of the network on its context; nothing here waits.
  */
@@ -37,14 +37,24 @@ void *linear_part_backward(const struct op_run *run);
 
 /* --- BN, its activation, and a joined pool or addition (normalise.c) --- */
 
-/* What the kernels take, for the statistics and for what follows them. */
+/* What the kernels take: the activation, and what is joined, included.  Forward is for the statistics and for what follows
+   them. */
 struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z);
+struct kernel_norm_backward normalise_backward_arguments(const struct op_run *run, struct kernel_map z,
+                                                         struct kernel_map dz, bool accumulate);
 void normalise_forward(const struct op_run *run, struct kernel_map z);
 /* The part of it behind the statistics. */
 void normalise_rows(const struct op_run *run, const struct kernel_norm_forward *arguments);
 /* Compute the gradients of gamma, beta, `z` and an addend from that of the output.  `dz` without data: not wanted; then
    there is no addend. */
 void normalise_backward(const struct op_run *run, struct kernel_map z, struct kernel_map dz, bool accumulate);
+
+/* --- fully connected layers and the classifier (linear.c) --- */
+
+void fc_bn_relu_forward(const struct op_run *run);
+void fc_bn_relu_backward(const struct op_run *run);
+void classifier_forward(const struct op_run *run);
+void classifier_backward(const struct op_run *run);
 
 /* --- depthwise convolutions (depthwise.c) --- */
 

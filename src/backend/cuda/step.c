@@ -1,30 +1,67 @@
 /*
  * step.c - one training or inference step, as the host sees it.
  *
- *   step_begin    put step, index and augmentation into a slot | the first and second time: send it, begin to capture
- *   operations    run as they are the first time, are captured the second; later the graph stands for them
- *   step_end      end the capture | run the slot when it is full, or was sent
- *   steps_run     send the slot | launch the graph | fetch the results | record an event
+ *   step_announce  put the steps to come into an upload: of most data sets a whole epoch
+ *   step_begin     find the step there, or put it into the upload | the first and second time: begin to capture
+ *   operations     run as they are the first time, are captured the second; later the graph stands for them
+ *   step_end       end the capture | launch the steps that are held, when it is time
+ *   steps_run      send the upload | load its first step | launch the graph | record an event
  *
- * A slot has KERNEL_QUEUE steps, which one launch runs, with nothing between them.  Who asks for anything else first
- * (weights, results that must be there, a step of another kind) runs what the slot holds.  The host is ahead of the
- * device by at most SLOTS slots.  What differs between two steps of a kind lies in memory that is sent first, so that
- * one graph runs full and smaller batches, with any learning rate and dropout key.  Each
- * data set and normalisation has a graph of its own.  A context holds two data sets, for training and testing by turns.
+ * KERNEL_LAUNCH_STEPS steps are one launch, with nothing between them.  What differs between two steps of a kind lies
+ * in memory that is sent first, so that one graph runs full and smaller batches, with any learning rate and dropout
+ * key. Results lie in a ring that the device writes and the host reads.  The host is ahead of the device by at most
+ * LAUNCHES launches, and waits for none of them otherwise.  An area of pinned memory is filled again when at most one
+ * launch is under way: that belongs to the other area.
+ *
+ * Who asks for anything else first (weights, results that must be there, a step of another kind) launches what is held.
+ * Steps that were announced and don't come are forgotten.  Each data set and normalisation has a graph of its own.  A
+ * context holds two data sets, for training and testing by turns.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cuda/context.h"
+#include "backend/cuda/operation.h"
 
-static void collect_results(struct context *context)
+int upload_steps(const struct context *context)
 {
-    const struct step_slot *slot = &context->slots[context->oldest++ % SLOTS];
-    for (int i = 0; i < slot->steps; i++)
-        step_result_add(&context->known,
-                        (struct step_result){slot->results[i].loss, slot->results[i].correct, slot->results[i].count});
+    int most = context->training ? UPLOAD_IMAGES / context->batch : 0;
+    return most > KERNEL_LAUNCH_STEPS ? most : KERNEL_LAUNCH_STEPS;
+}
+
+size_t upload_bytes(const struct context *context, int steps)
+{
+    return sizeof(struct kernel_queue) + (size_t)steps * KERNEL_STEP_BYTES(context->batch);
+}
+
+/* --- results --- */
+
+static void take_results(struct context *context)
+{
+    while (context->results_read != context->results_begun) {
+        struct kernel_result *result = &context->results[context->results_read % KERNEL_RESULTS];
+        int count = __atomic_load_n(&result->count, __ATOMIC_ACQUIRE);
+        if (!count)
+            return;
+        step_result_add(&context->known, (struct step_result){result->loss, result->correct, count});
+        result->count = 0;
+        context->results_read++;
+    }
+}
+
+static bool wait_for_oldest(struct context *context)
+{
+    if (!check_cuda(context, cudaEventSynchronize(context->launches[context->oldest % LAUNCHES]), "waiting for a step"))
+        return false;
+    context->oldest++;
+    take_results(context);
+    return true;
+}
+
+static bool wait_for_launch(struct context *context)
+{
+    return context->next - context->oldest < LAUNCHES || wait_for_oldest(context);
 }
 
 struct step_result step_results(void *opaque, bool wait)
@@ -34,69 +71,84 @@ struct step_result step_results(void *opaque, bool wait)
         steps_run(context);
     if (!select_device(context))
         return (struct step_result){.loss = NAN};
-    while ((wait || context->news) && context->oldest != context->next) {
-        cudaEvent_t done = context->slots[context->oldest % SLOTS].done;
-        cudaError_t status = wait ? cudaEventSynchronize(done) : cudaEventQuery(done);
-        if (status == cudaErrorNotReady) {
-            cudaGetLastError();
-            break;
-        }
-        if (!check_cuda(context, status, "waiting for a step"))
+    while (wait && context->oldest != context->next)
+        if (!wait_for_oldest(context))
             return (struct step_result){.loss = NAN};
-        collect_results(context);
-    }
-    context->news = false;
+    take_results(context);
     struct step_result known = context->known;
     context->known = (struct step_result){0};
     return known;
 }
 
-static bool wait_for_slot(struct context *context)
+/* --- uploads --- */
+
+static struct kernel_queue *upload_of(const struct context *context)
 {
-    if (context->next - context->oldest < SLOTS)
-        return true;
-    if (!check_cuda(context, cudaEventSynchronize(context->slots[context->oldest % SLOTS].done), "waiting for a step"))
-        return false;
-    collect_results(context);
-    return true;
+    return context->uploads[context->upload % UPLOADS];
 }
 
-/* Put a step behind those that the slot holds. */
-static void hold_step(struct context *context, const struct step *step)
+static void start_upload(struct context *context)
+{
+    context->upload++;
+    context->filled = context->begun = 0;
+    context->sent = context->loaded = false;
+    *upload_of(context) = (struct kernel_queue){.ring = context->results_begun % KERNEL_RESULTS};
+}
+
+static void add_step(struct context *context, const struct step *step)
 {
     const struct batch *batch = step->batch;
-    struct step_slot *slot = &context->slots[context->next % SLOTS];
-    int first = context->held * context->batch;
-    struct kernel_step *held = &slot->queue->steps[context->held];
-    *held = (struct kernel_step){
-        .dropout_key = step->dropout_key, .first = first, .count = batch->count, .bn_decay = step->bn_decay};
-    held->average_share = context->average_share;
+    struct kernel_queue *queue = upload_of(context);
+    struct kernel_step *added = KERNEL_QUEUE_STEP(queue, context->batch, context->filled);
+    *added = (struct kernel_step){.dropout_key = step->dropout_key,
+                                  .count = batch->count,
+                                  .bn_decay = step->bn_decay,
+                                  .average_share = step->average_share};
     if (step->sgd) {
-        held->rate = step->sgd->rate;
-        held->momentum = step->sgd->momentum;
-        held->weight_decay = step->sgd->weight_decay;
-        held->nesterov = step->sgd->nesterov;
+        added->rate = step->sgd->rate;
+        added->momentum = step->sgd->momentum;
+        added->weight_decay = step->sgd->weight_decay;
+        added->nesterov = step->sgd->nesterov;
     }
-    int32_t *index = (int32_t *)(slot->queue + 1);
-    int8_t *places = (int8_t *)(index + (size_t)KERNEL_QUEUE * context->batch) + (size_t)3 * first;
-    memcpy(index + first, batch->index, (size_t)batch->count * sizeof *index);
+    int32_t *index = (int32_t *)(added + 1);
+    int8_t *places = (int8_t *)(index + context->batch);
+    memcpy(index, batch->index, (size_t)batch->count * sizeof *index);
     for (int i = 0; batch->augment && i < batch->count; i++) {
         *places++ = batch->augment[i].dx;
         *places++ = batch->augment[i].dy;
         *places++ = batch->augment[i].flip;
     }
-    slot->queue->next = 0;
-    slot->steps = step->kind == STEP_PROBE ? 0 : context->held + 1;
+    queue->count = ++context->filled;
 }
 
-static bool send_steps(struct context *context)
+static bool send_upload(struct context *context)
 {
-    const struct step_slot *slot = &context->slots[context->next % SLOTS];
-    context->sent = check_cuda(context,
-                               cudaMemcpyAsync(context->queue, slot->queue, upload_bytes(context),
-                                               cudaMemcpyHostToDevice, context->stream->handle),
-                               "sending steps");
+    size_t bytes = upload_bytes(context, context->filled);
+    context->sent = check_cuda(
+        context,
+        cudaMemcpyAsync(context->queue, upload_of(context), bytes, cudaMemcpyHostToDevice, context->stream->handle),
+        "sending steps");
     return context->sent;
+}
+
+int step_announce(void *opaque, const struct step *steps, int count)
+{
+    struct context *context = opaque;
+    int most = upload_steps(context), taken = count < most ? count : most;
+    steps_run(context);
+    if (!select_device(context) || !wait_for_launch(context))
+        return count;
+    start_upload(context);
+    for (int i = 0; i < taken; i++)
+        add_step(context, &steps[i]);
+    return taken;
+}
+
+static bool is_announced(const struct context *context, const struct step *step)
+{
+    const struct kernel_step *next = KERNEL_QUEUE_STEP(upload_of(context), context->batch, context->begun);
+    return context->begun < context->filled && step->kind == STEP_TRAIN && next->count == step->batch->count &&
+           next->dropout_key == step->dropout_key;
 }
 
 /* Move the images' data set to the front of those that the context holds; a new one replaces the last. */
@@ -132,8 +184,7 @@ static bool prepare_load(struct context *context, const struct batch *batch)
     load->step = context->step;
     load->pixels = context->data_sets[0]->pixels;
     load->labels = context->data_sets[0]->labels;
-    load->index = context->index;
-    load->augment = batch->augment ? context->augment : NULL;
+    load->augmented = batch->augment != NULL;
     load->batch = context->batch;
     load->channels = images->shape.channels;
     load->height = images->shape.height;
@@ -145,6 +196,15 @@ static bool prepare_load(struct context *context, const struct batch *batch)
     load->batch_labels = context->labels;
     return true;
 }
+
+struct kernel_load load_arguments(const struct context *context)
+{
+    struct kernel_load arguments = context->load;
+    arguments.x = context->x;
+    return arguments;
+}
+
+/* --- graphs --- */
 
 static struct step_graph *find_graph(struct context *context, enum step_kind kind)
 {
@@ -171,13 +231,13 @@ void step_graph_done(struct step_graph *graph)
         cudaGraphDestroy(graph->captured);
 }
 
-/* The graph of KERNEL_QUEUE steps, one after the other. */
+/* The graph of KERNEL_LAUNCH_STEPS steps, one after the other. */
 static bool chain_steps(struct context *context, struct step_graph *graph)
 {
     cudaGraph_t chain = NULL;
     cudaGraphNode_t last = NULL, before;
     bool made = graph->all || check_cuda(context, cudaGraphCreate(&chain, 0), "joining steps");
-    for (int i = 0; chain && made && i < KERNEL_QUEUE; i++) {
+    for (int i = 0; chain && made && i < KERNEL_LAUNCH_STEPS; i++) {
         before = last;
         made = check_cuda(context, cudaGraphAddChildGraphNode(&last, chain, &before, i > 0, graph->captured),
                           "joining steps");
@@ -189,10 +249,22 @@ static bool chain_steps(struct context *context, struct step_graph *graph)
     return made;
 }
 
+/* Load the first step of an upload, as its graph would; `update` loads those behind it. */
+static void load_first(struct context *context, const struct step_graph *graph)
+{
+    struct kernel_load arguments = graph->load;
+    if (graph->kind != STEP_TRAIN || context->loaded)
+        return;
+    arguments.x = context->x;
+    launch(context, KERNEL_load, context->storage,
+           kernel_grid_items(rows_of(context, arguments.height, arguments.width)), &arguments);
+    context->loaded = true;
+}
+
 static bool launch_steps(struct context *context, struct step_graph *graph)
 {
     cudaStream_t stream = context->stream->handle;
-    if (context->held == KERNEL_QUEUE)
+    if (context->held == KERNEL_LAUNCH_STEPS)
         return chain_steps(context, graph) &&
                check_cuda(context, cudaGraphLaunch(graph->all, stream), "replaying steps");
     for (int i = 0; i < context->held; i++)
@@ -203,22 +275,38 @@ static bool launch_steps(struct context *context, struct step_graph *graph)
 
 void steps_run(struct context *context)
 {
-    struct step_slot *slot = &context->slots[context->next % SLOTS];
-    cudaStream_t stream = context->stream->handle;
-    if (!context->held || !select_device(context) || (!context->sent && !send_steps(context)))
+    if (!context->held || !select_device(context) || (!context->sent && !send_upload(context)))
         return;
-    if (context->graph && context->graph->one && !launch_steps(context, context->graph))
-        return;
-    size_t bytes = (size_t)slot->steps * sizeof *slot->results;
-    if (bytes &&
-        !check_cuda(context, cudaMemcpyAsync(slot->results, context->results, bytes, cudaMemcpyDeviceToHost, stream),
-                    "fetching results"))
-        return;
-    if (check_cuda(context, cudaEventRecord(slot->done, stream), "marking a step"))
+    if (context->graph && context->graph->one) {
+        load_first(context, context->graph);
+        if (!launch_steps(context, context->graph))
+            return;
+    }
+    if (check_cuda(context, cudaEventRecord(context->launches[context->next % LAUNCHES], context->stream->handle),
+                   "marking a step"))
         context->next++;
     context->held = 0;
-    context->sent = false;
-    context->news = true;
+}
+
+/* --- one step --- */
+
+/* Find or put the step into the upload. */
+static bool take_step(struct context *context, const struct step *step)
+{
+    bool announced = is_announced(context, step);
+    if (!announced && context->sent)
+        steps_run(context);
+    if (!context->held && !wait_for_launch(context))
+        return false;
+    if (!announced && !context->held)
+        start_upload(context);
+    if (!announced)
+        add_step(context, step);
+    context->kind = step->kind;
+    context->begun++;
+    context->held++;
+    context->results_begun += step->kind != STEP_PROBE; /* which doesn't come to the classifier */
+    return true;
 }
 
 bool step_begin(void *opaque, const struct step *step)
@@ -229,14 +317,15 @@ bool step_begin(void *opaque, const struct step *step)
     struct step_graph *graph = find_graph(context, step->kind);
     if (graph != context->graph)
         steps_run(context);
-    if (!context->held && !wait_for_slot(context))
+    if (!take_step(context, step))
         return false;
     context->graph = graph;
-    hold_step(context, step);
-    if ((graph && graph->one) || !send_steps(context))
+    context->immediate = !graph || !graph->one;
+    if (!context->immediate || (!context->sent && !send_upload(context)))
         return false;
     if (!graph || !graph->runs)
         return true;
+    load_first(context, graph);
     context->capturing = check_cuda(
         context, cudaStreamBeginCapture(context->stream->handle, cudaStreamCaptureModeThreadLocal), "capturing a step");
     return context->capturing;
@@ -284,7 +373,7 @@ void step_end(void *opaque)
         return;
     if (context->graph)
         context->graph->runs++;
-    context->held++;
-    if (context->sent || context->held == KERNEL_QUEUE)
+    bool last = context->sent && context->begun == context->filled;
+    if (context->immediate || last || context->held == KERNEL_LAUNCH_STEPS)
         steps_run(context);
 }

@@ -4,32 +4,28 @@
 #include "arch/space.h"
 #include "cli/cli.h"
 #include "device/device.h"
-#include "nn/network.h"
-#include "util/memory.h"
+#include "nn/trainer.h"
 #include "util/print.h"
 
 /* The memory that training a small and a large network needs on a device. */
 static void print_memory(const struct backend *backend)
 {
     const struct shape input = {3, 32, 32};
-    const struct plan_options none = {0};
-    struct plan *plan = memory_new(1, sizeof *plan);
+    const struct training training = {.batch = 64};
     char bytes[TEXT_SHORT];
     for (int i = 0; space_at(i); i++) {
         struct arch start;
         struct text text = TEXT_EMPTY;
         space_start(space_at(i), input, 10, &start);
         arch_print(&start, &text);
-        plan_lower(&start, input, &none, plan);
-        text_bytes(bytes, (double)network_bytes(backend, plan, 64, NETWORK_TRAINING));
+        text_bytes(bytes, (double)train_bytes(backend, &start, input, &training, EVALUATION_BATCH));
         print_to(stdout, "%-8s %s to train %s\n", i ? "" : "memory", bytes, text_string(&text));
         text_done(&text);
     }
     print_to(stdout, "         (for each trainer, %s; batches of 64 images of 3x32x32", backend->name);
     if (backend->device)
-        print_to(stdout, "; workspaces take up to %s more", text_bytes(bytes, (double)backend->device->workspace_most));
+        print_to(stdout, "; workspaces take up to %s more", text_bytes(bytes, (double)train_workspaces(backend)));
     print_to(stdout, ")\n");
-    free(plan);
 }
 
 static int run(const struct cli_arguments *arguments)

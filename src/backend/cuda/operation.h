@@ -37,8 +37,8 @@ void *linear_part_backward(const struct op_run *run);
 
 /* --- BN, its activation, and a joined pool or addition (normalise.c) --- */
 
-/* What the kernels take: the activation, and what is joined, included.  Forward is for the statistics and for what follows
-   them. */
+/* What the kernels take: the activation, and what is joined, included.  Forward is for the statistics and for what
+   follows them. */
 struct kernel_norm_whole normalise_arguments(const struct op_run *run, struct kernel_map z);
 struct kernel_norm_backward normalise_backward_arguments(const struct op_run *run, struct kernel_map z,
                                                          struct kernel_map dz, bool accumulate);

@@ -92,11 +92,9 @@ static void note_free_memory(void *context, const struct epoch_report *report)
     *(double *)context = free_memory();
 }
 
-/* Evaluation takes large batches in a network of its own, which the estimate of a training counts. */
 static void evaluation_has_batches_of_its_own(void **state)
 {
-    enum { SMALL = 4, VALIDATED = 1100 };
-    const struct shape shape = {1, 4, 4}, large = {3, 224, 224};
+    const struct shape large = {3, 224, 224};
     const struct backend *backend = module->backend(0);
     struct plan *plan = memory_new(1, sizeof *plan);
     struct weights *wide = bed_weights("C(64,3,1) A(224,224) SM(5)", large, 1);
@@ -105,14 +103,23 @@ static void evaluation_has_batches_of_its_own(void **state)
     assert_true(fitting >= 16 && fitting < EVALUATION_BATCH);
     assert_true(network_bytes(backend, plan, fitting, NETWORK_INFERENCE) <= EVALUATION_BYTES);
     weights_free(wide);
+    free(plan);
+}
 
+/* The estimate of a training counts it. */
+static void evaluation_is_a_network_of_its_own(void **state)
+{
+    enum { SMALL = 4, VALIDATED = 1100 };
+    const struct shape shape = {1, 4, 4};
+    const struct backend *backend = module->backend(0);
+    struct plan *plan = memory_new(1, sizeof *plan);
     struct images images;
     struct view view;
     struct error error;
     pictures_draw(shape, CLASSES, VALIDATED, 50, 20, &images, &view);
     struct view few = view;
     few.count = 32;
-    struct weights *weights = bed_weights("C(3,1,1) SM(5)", shape, 2);
+    struct weights *weights = bed_weights(*state, shape, 2);
     plan_lower(&weights->arch, shape, &(struct plan_options){0}, plan);
     assert_int_equal(network_evaluation_batch(backend, plan, SMALL, VALIDATED), EVALUATION_BATCH);
     assert_int_equal(network_evaluation_batch(backend, plan, SMALL, 300), 300);
@@ -263,6 +270,8 @@ int main(void)
         cmocka_unit_test(two_data_sets_stay),
         cmocka_unit_test(plans_of_a_stream_are_bounded),
         cmocka_unit_test(evaluation_has_batches_of_its_own),
+        cmocka_unit_test_prestate(evaluation_is_a_network_of_its_own, "C(3,1,1) SM(5)"),
+        cmocka_unit_test_prestate(evaluation_is_a_network_of_its_own, "C(3,1,1) M(6,3,se,hs) R(3,3) S(5,3,2) SM(5)"),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

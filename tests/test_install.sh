@@ -17,7 +17,7 @@ done <commands)
 [ -z "$missing" ] && [ -s "$stage/usr/share/man/man5/espalier-session.5" ]
 report $? "every command has its manual page"
 [ -z "$missing" ] || echo "$missing"
-[ "$(find "$stage" -name events.log | wc -l)" = 3 ]
+[ "$(find "$stage" -name events.log | wc -l)" = 4 ]
 report $? "the gallery is there"
 
 for file in bash-completion/completions/espalier zsh/site-functions/_espalier fish/vendor_completions.d/espalier.fish; do

@@ -45,6 +45,7 @@ static const struct entry signs[] = {
     {"N conv2 12→8", "conv2 was narrowed: this changes what the network computes"},
     {"R conv2", "conv2 was taken out"},
     {"K conv2 3→5", "conv2 got a larger kernel"},
+    {"S mobile2 +se", "mobile2 got squeeze-and-excitation"},
     {"W c1-3 f1", "short for: conv1, conv2, conv3 and fc1 were widened"},
     {"4W 1D", "shorter still: four were widened and one inserted"},
 };

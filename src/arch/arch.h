@@ -123,7 +123,7 @@ struct shape {
    element), classifier (with 1 for its bias), se (averages, linear layers, and 1 per value for its product). A layer's
    outputs are those of its parts (kinds.h), but not the values between parts that one pass computes. */
 struct arch_cost {
-    int64_t parameters; /* trainable values: weights, gamma, beta, the classifier's bias */
+    int64_t parameters; /* trainable values: weights, gamma, beta, the biases of the classifier and of se */
     int64_t flops;
     int64_t activation_bytes; /* float32 outputs of all layers for one image */
     int64_t depth;            /* parts with a weight */

@@ -17,8 +17,9 @@
  * (bn_leaves_gradients). All sums are the same to the bit, in the same order.
  *
  * Backward, with g the gradient of scale * c + offset (0 where r is 0; a hard-swish gets scale * c + offset once more,
- * from what is saved), n values a channel and x^ = (c - mean) / std: d beta = sum g    d gamma = sum g x^    d c =
- * scale * (g - d beta / n - x^ d gamma / n)
+ * from what is saved), n values a channel and x^ = (c - mean) / std:
+ *
+ *     d beta = sum g    d gamma = sum g x^    d c = scale * (g - d beta / n - x^ d gamma / n)
  */
 #ifndef ESPALIER_BACKEND_CPU_BN_H
 #define ESPALIER_BACKEND_CPU_BN_H

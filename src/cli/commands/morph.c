@@ -294,8 +294,9 @@ const struct cli_command command_morph = {
     .name = "morph",
     .synopsis = "ARCH|SESSION:NODE|FILE ACTION...",
     .summary = "change a network by hand: parent and child side by side",
-    .details = "ACTION is widen:LAYER[:WIDTH], deepen:LAYER[:KERNEL], deepen:LAYER:M(HIDDEN,KERNEL),"
-               " narrow:LAYER[:WIDTH], remove:LAYER or kernel:LAYER[:KERNEL]; each applies to the result of those before it. Layers are conv1, ..., dense1,"
+    .details = "ACTION is widen:LAYER[:WIDTH], deepen:LAYER[:KERNEL],"
+               " deepen:LAYER:M(HIDDEN,KERNEL), deepen:LAYER:M(HIDDEN,KERNEL,se,hs), narrow:LAYER[:WIDTH], remove:LAYER, squeeze:LAYER or"
+               " kernel:LAYER[:KERNEL]; each applies to the result of those before it. Layers are conv1, ..., dense1,"
                " ..., fc1, ... With --check the exit status is 1 when the logits differ by more than 1e-4 of the"
                " largest, unless an action changes the function by its nature (narrow, remove, a smaller kernel).",
     .words_minimum = 2,

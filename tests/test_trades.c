@@ -122,7 +122,7 @@ static void check_parents(const char *name, const char *space, bool dense)
                          !(dense && kind == ACTION_REMOVE) && (kind != ACTION_SQUEEZE || space_find(space)->modern));
 }
 
-/* Without limits there is no trade.  About one of four proposals without a trade in a modern space inserts se behind its decisions,
+/* Without limits there is no trade.  In a modern space about one of four proposals inserts se behind its decisions,
    where it may stand; what is drawn before that is as it was without. */
 static void modern_proposals_insert_squeezes(void **unused)
 {

@@ -135,10 +135,12 @@ int farm_find_trials(struct farm *farm, struct error *error);
 int64_t farm_found_on(struct farm *farm, int64_t lane);
 /* Those whose lanes have not joined: nobody adopts them. */
 void farm_drop_unjoined(struct farm *farm);
-/* The engine's thread: is it this trial?  Take it over into an order.  It is given up, when there is one. */
+/* The engine's thread: is it this trial?  It is given up, when there is one. */
 bool farm_found_is(struct farm *farm, int64_t lane, const struct trial *trial, int64_t start_event);
-void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order);
 void farm_found_drop(struct farm *farm, int64_t lane);
+/* Take it over into an order, under the mutex, which is held until the slot has the order: a fence that is in neither
+   place is withdrawn. */
+void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order);
 /* Under the mutex: is a fence of those? */
 bool farm_is_found(const struct farm *farm, int64_t fence);
 void farm_found_done(struct farm *farm);

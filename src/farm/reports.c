@@ -151,11 +151,12 @@ static int take_row(struct farm *farm, const struct row *row, struct error *erro
     return 0;
 }
 
-int farm_take_reports(struct farm *farm, struct error *error)
+/* Those after `last`, which moves on; how many, or -1. */
+static int take_some(struct farm *farm, int64_t *last, struct error *error)
 {
-    static const char select[] = "SELECT fence, number, kind, body, blob FROM espalier.report WHERE search = $1"
-                                 " ORDER BY id LIMIT $2";
-    if (db_query(farm->db, error, select, DB_INTEGER(farm->search), DB_INTEGER(ROWS_MAX)))
+    static const char select[] = "SELECT fence, number, kind, body, blob, id FROM espalier.report WHERE search = $1"
+                                 " AND id > $3 ORDER BY id LIMIT $2";
+    if (db_query(farm->db, error, select, DB_INTEGER(farm->search), DB_INTEGER(ROWS_MAX), DB_INTEGER(*last)))
         return -1;
     int count = db_rows(farm->db), failed = 0;
     struct row *rows = memory_new((size_t)count, sizeof *rows);
@@ -167,6 +168,8 @@ int farm_take_reports(struct farm *farm, struct error *error)
             .body = memory_copy_text(db_text(farm->db, i, 3)),
             .blob = db_is_null(farm->db, i, 4) ? NULL : memory_copy_text(db_text(farm->db, i, 4)),
         };
+    if (count)
+        *last = db_integer(farm->db, count - 1, 5);
     for (int i = 0; i < count; i++) {
         if (!failed && !atomic_load(&farm->closing))
             failed = take_row(farm, &rows[i], error);
@@ -175,7 +178,18 @@ int farm_take_reports(struct farm *farm, struct error *error)
         free(rows[i].blob);
     }
     free(rows);
-    return failed;
+    return failed ? -1 : count;
+}
+
+/* All of them: what a worker that is gone has delivered is taken before its lanes leave. */
+int farm_take_reports(struct farm *farm, struct error *error)
+{
+    int64_t last = 0;
+    int count;
+    do
+        count = take_some(farm, &last, error);
+    while (count == ROWS_MAX);
+    return count < 0 ? -1 : 0;
 }
 
 /* --- receipts --- */

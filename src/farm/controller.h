@@ -111,7 +111,7 @@ struct farm {
     int slots_used;
     int paused_sent; /* to this connection; -1: nothing yet */
     bool away;
-    int64_t mark;
+    int64_t mark, noted;  /* results that the database and `marked` have */
     double marked[MARKS]; /* when the last results came, a ring in which `mark_count` were put */
     int64_t mark_count;
     double watched, collected, connected, away_since;

@@ -255,10 +255,10 @@ static const char *list_of(struct text *list)
 }
 
 /* How many results come in an hour, by the last of them. */
-static double note_results(struct farm *farm, int64_t count)
+static double note_results(struct farm *farm, int64_t results)
 {
     double now = clock_monotonic();
-    while (count-- > 0)
+    for (; farm->noted < results; farm->noted++)
         farm->marked[farm->mark_count++ % MARKS] = now;
     int64_t known = farm->mark_count < MARKS ? farm->mark_count : MARKS;
     double seconds = now - farm->marked[(farm->mark_count - known) % MARKS];
@@ -284,7 +284,7 @@ static int settle(struct farm *farm, struct settling *settling, struct error *er
     if (results == farm->mark)
         return 0;
     char hourly[32];
-    snprintf(hourly, sizeof hourly, "%.3f", note_results(farm, results - farm->mark));
+    snprintf(hourly, sizeof hourly, "%.3f", note_results(farm, results));
     if (db_query(farm->db, error, "UPDATE espalier.search SET mark = $2, hourly = $3::float8 WHERE id = $1",
                  DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(hourly)))
         return -1;

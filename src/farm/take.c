@@ -122,7 +122,7 @@ static enum taking begin_term(struct farm *farm, struct error *error)
     if (written < 0 || farm_find_trials(farm, error))
         return TAKING_FAILED;
     farm->term = term;
-    farm->mark = results;
+    farm->mark = farm->noted = results;
     return TAKING_DONE;
 }
 

@@ -124,7 +124,7 @@ static void test_late_but_in_time(void **state)
 /* More reports than the search reads at once stand before the result of a worker that is gone: it counts. */
 static void test_late_behind_many(void **state)
 {
-    enum { MANY = 1200 };
+    enum { MANY = 2000 };
     char *body = wire_write_report(&(struct report){.kind = REPORT_EPOCH, .epoch = {.epoch = 1, .epochs = 2}});
     submit(1);
     int64_t fence = fence_of(1);

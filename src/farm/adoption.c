@@ -142,14 +142,12 @@ bool farm_found_is(struct farm *farm, int64_t lane, const struct trial *trial, i
 
 void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order)
 {
-    pthread_mutex_lock(&farm->mutex);
     size_t place = find(farm, lane);
     if (place < farm->found_count) { /* else its worker has been removed this moment: it is lost */
         order->fence = farm->found[place].fence;
         order->adopted = true;
         remove_found(farm, place);
     }
-    pthread_mutex_unlock(&farm->mutex);
 }
 
 void farm_found_drop(struct farm *farm, int64_t lane)

@@ -111,7 +111,7 @@ struct farm {
     int slots_used;
     int paused_sent; /* to this connection; -1: nothing yet */
     bool away;
-    int64_t mark;
+    int64_t mark, noted;  /* results that the database and `marked` have */
     double marked[MARKS]; /* when the last results came, a ring in which `mark_count` were put */
     int64_t mark_count;
     double watched, collected, connected, away_since;
@@ -135,10 +135,12 @@ int farm_find_trials(struct farm *farm, struct error *error);
 int64_t farm_found_on(struct farm *farm, int64_t lane);
 /* Those whose lanes have not joined: nobody adopts them. */
 void farm_drop_unjoined(struct farm *farm);
-/* The engine's thread: is it this trial?  Take it over into an order.  It is given up, when there is one. */
+/* The engine's thread: is it this trial?  It is given up, when there is one. */
 bool farm_found_is(struct farm *farm, int64_t lane, const struct trial *trial, int64_t start_event);
-void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order);
 void farm_found_drop(struct farm *farm, int64_t lane);
+/* Take it over into an order, under the mutex, which is held until the slot has the order: a fence that is in neither
+   place is withdrawn. */
+void farm_found_take(struct farm *farm, int64_t lane, struct farm_order *order);
 /* Under the mutex: is a fence of those? */
 bool farm_is_found(const struct farm *farm, int64_t fence);
 void farm_found_done(struct farm *farm);

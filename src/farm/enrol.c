@@ -2,9 +2,10 @@
  * enrol.c - which search a worker serves, and the rows that say that it does.
  *
  * A search that ends removes its rows, and none may come after that.  So whoever adds rows of a worker does it in this
- * order: insert them, which locks the search's row (by their foreign key); see that the search is open; commit.  The
- * search takes that lock against all of them before it closes (controller.c): it sees the rows, or they see that it is
- * closed.  A worker that is frozen in between, with its machine perhaps, loses its connection soon: it holds up nobody.
+ * order: insert them, which locks the search's row (by their foreign key); see that the search is open, and still what
+ * the worker was made for; commit.  The search takes that lock against all of them before it closes (controller.c), and
+ * whoever resumes it before it changes anything (take.c): they see the rows, or the worker sees what they did.  A
+ * worker that is frozen in between, with its machine perhaps, loses its connection soon: it holds up nobody.
  */
 #include "config.h"
 
@@ -102,10 +103,15 @@ static int begin(struct db *db, struct error *error)
     return db_command(db, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s'", error);
 }
 
-/* With rows of a worker inserted.  1, 0, or -1. */
-static int search_is_open(struct db *db, int64_t search, struct error *error)
+/* With rows of a worker inserted.  Whoever resumed the search may have changed what this worker was made for: then it
+   is not open either.  1, 0, or -1. */
+static int search_is_open(struct db *db, const struct farm_search *search, struct error *error)
 {
-    if (db_query(db, error, "SELECT 1 FROM espalier.search WHERE id = $1 AND NOT closed", DB_INTEGER(search)))
+    if (db_query(db, error,
+                 "SELECT 1 FROM espalier.search WHERE id = $1 AND NOT closed AND program = $2 AND options = $3"
+                 " AND data_hash = $4 AND instructions = $5 AND kinds = $6",
+                 DB_INTEGER(search->id), DB_TEXT(search->program), DB_TEXT(search->options), DB_TEXT(search->data_hash),
+                 DB_TEXT(search->instructions), DB_TEXT(search->kinds)))
         return -1;
     return db_rows(db);
 }
@@ -118,7 +124,7 @@ int farm_refuse_search(struct db *db, const struct farm_search *search, const ch
         begin(db, error) ||
         db_query(db, error, "DELETE FROM espalier.worker WHERE search = $1 AND host = $2 AND refused IS NOT NULL",
                  DB_INTEGER(search->id), DB_TEXT(host_name(host))) ||
-        insert_worker(db, search->id, reason, error) || (open = search_is_open(db, search->id, error)) < 0 ||
+        insert_worker(db, search->id, reason, error) || (open = search_is_open(db, search, error)) < 0 ||
         db_command(db, open ? "COMMIT" : "ROLLBACK", error);
     if (failed)
         db_rollback(db);
@@ -185,7 +191,7 @@ static int insert_rows(struct relay *relay, struct error *error)
     if (!failed) {
         relay->worker = db_integer(relay->db, 0, 0);
         failed = insert_lanes(relay, error) || notify(relay, error) ||
-                 (open = search_is_open(relay->db, relay->search->id, error)) < 0 ||
+                 (open = search_is_open(relay->db, relay->search, error)) < 0 ||
                  db_command(relay->db, open ? "COMMIT" : "ROLLBACK", error);
     }
     if (failed) {
@@ -199,27 +205,10 @@ static int insert_rows(struct relay *relay, struct error *error)
     return failed && open ? -1 : 0;
 }
 
-/* Whoever resumed the search may have changed what this worker was made for.  1: it has to look at the search anew. */
-static int has_changed(struct relay *relay, struct error *error)
-{
-    const struct farm_search *was = relay->search;
-    if (db_query(relay->db, error,
-                 "SELECT 1 FROM espalier.search WHERE id = $1 AND (program <> $2 OR options <> $3 OR data_hash <> $4"
-                 " OR instructions <> $5 OR kinds <> $6)",
-                 DB_INTEGER(was->id), DB_TEXT(was->program), DB_TEXT(was->options), DB_TEXT(was->data_hash),
-                 DB_TEXT(was->instructions), DB_TEXT(was->kinds)))
-        return -1;
-    return db_rows(relay->db);
-}
-
 int relay_enrol(struct relay *relay, struct error *error)
 {
-    int found = find_enrolled(relay, error), changed = found ? 0 : has_changed(relay, error);
-    if (changed > 0) {
-        relay->is_closed = true;
-        return 0;
-    }
-    if (found < 0 || changed < 0 || (!found && insert_rows(relay, error)))
+    int found = find_enrolled(relay, error);
+    if (found < 0 || (!found && insert_rows(relay, error)))
         return -1;
     if (relay->is_closed)
         return 0;

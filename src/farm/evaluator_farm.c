@@ -74,10 +74,10 @@ static void farm_submit(struct evaluator *evaluator, int number, struct trial *t
     trial_done(trial);
     slot->may_answer = trial->adopted && trial->adopted_epochs;
     slot->epoch = trial->adopted_epochs;
-    if (trial->adopted)
-        farm_found_take(farm, slot->lane, &order);
     pthread_mutex_lock(&farm->mutex);
     ASSERT(!slot->order.request);
+    if (trial->adopted)
+        farm_found_take(farm, slot->lane, &order);
     if (!order.adopted)
         order.fence = (farm->term << TERM_SHIFT) + order.log_fence;
     slot->order = order;

@@ -107,13 +107,18 @@ static int give_up(struct farm *farm, const struct lane_row *row, struct error *
     return db_rows(farm->db);
 }
 
-/* The lanes of a worker that is gone, when what it delivered has been taken. */
+/* The lanes of a worker that is gone, when what it delivered has been taken; but for those of which the engine had not
+   decided before that. */
 static int all_leave(struct farm *farm, const struct lane_row *row, const char *why, struct error *error)
 {
+    bool decided[FARM_LANES_MAX];
+    for (int i = 0; i < farm->slots_used; i++)
+        decided[i] =
+            farm->slots[i].there && farm->slots[i].worker == row->worker && !farm_found_on(farm, farm->slots[i].there);
     if (farm_take_reports(farm, error))
         return -1;
     for (int i = 0; i < farm->slots_used; i++)
-        if (farm->slots[i].there && farm->slots[i].worker == row->worker && !farm_found_on(farm, farm->slots[i].there))
+        if (decided[i])
             leave(farm, i, row->in_order, why);
     return 0;
 }

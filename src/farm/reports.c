@@ -151,11 +151,12 @@ static int take_row(struct farm *farm, const struct row *row, struct error *erro
     return 0;
 }
 
-int farm_take_reports(struct farm *farm, struct error *error)
+/* Those after `last`, which moves on; how many, or -1. */
+static int take_some(struct farm *farm, int64_t *last, struct error *error)
 {
-    static const char select[] = "SELECT fence, number, kind, body, blob FROM espalier.report WHERE search = $1"
-                                 " ORDER BY id LIMIT $2";
-    if (db_query(farm->db, error, select, DB_INTEGER(farm->search), DB_INTEGER(ROWS_MAX)))
+    static const char select[] = "SELECT fence, number, kind, body, blob, id FROM espalier.report WHERE search = $1"
+                                 " AND id > $3 ORDER BY id LIMIT $2";
+    if (db_query(farm->db, error, select, DB_INTEGER(farm->search), DB_INTEGER(ROWS_MAX), DB_INTEGER(*last)))
         return -1;
     int count = db_rows(farm->db), failed = 0;
     struct row *rows = memory_new((size_t)count, sizeof *rows);
@@ -167,6 +168,8 @@ int farm_take_reports(struct farm *farm, struct error *error)
             .body = memory_copy_text(db_text(farm->db, i, 3)),
             .blob = db_is_null(farm->db, i, 4) ? NULL : memory_copy_text(db_text(farm->db, i, 4)),
         };
+    if (count)
+        *last = db_integer(farm->db, count - 1, 5);
     for (int i = 0; i < count; i++) {
         if (!failed && !atomic_load(&farm->closing))
             failed = take_row(farm, &rows[i], error);
@@ -175,7 +178,18 @@ int farm_take_reports(struct farm *farm, struct error *error)
         free(rows[i].blob);
     }
     free(rows);
-    return failed;
+    return failed ? -1 : count;
+}
+
+/* All of them: what a worker that is gone has delivered is taken before its lanes leave. */
+int farm_take_reports(struct farm *farm, struct error *error)
+{
+    int64_t last = 0;
+    int count;
+    do
+        count = take_some(farm, &last, error);
+    while (count == ROWS_MAX);
+    return count < 0 ? -1 : 0;
 }
 
 /* --- receipts --- */
@@ -241,10 +255,10 @@ static const char *list_of(struct text *list)
 }
 
 /* How many results come in an hour, by the last of them. */
-static double note_results(struct farm *farm, int64_t count)
+static double note_results(struct farm *farm, int64_t results)
 {
     double now = clock_monotonic();
-    while (count-- > 0)
+    for (; farm->noted < results; farm->noted++)
         farm->marked[farm->mark_count++ % MARKS] = now;
     int64_t known = farm->mark_count < MARKS ? farm->mark_count : MARKS;
     double seconds = now - farm->marked[(farm->mark_count - known) % MARKS];
@@ -270,7 +284,7 @@ static int settle(struct farm *farm, struct settling *settling, struct error *er
     if (results == farm->mark)
         return 0;
     char hourly[32];
-    snprintf(hourly, sizeof hourly, "%.3f", note_results(farm, results - farm->mark));
+    snprintf(hourly, sizeof hourly, "%.3f", note_results(farm, results));
     if (db_query(farm->db, error, "UPDATE espalier.search SET mark = $2, hourly = $3::float8 WHERE id = $1",
                  DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(hourly)))
         return -1;

@@ -87,13 +87,14 @@ static int dismiss_others(struct farm *farm, struct error *error)
         DB_TEXT(farm->data_hash), DB_TEXT(farm->options));
 }
 
-/* A new term.  What trains for an older one may be adopted. */
-static enum taking begin_term(struct farm *farm, struct error *error)
+/* In one transaction, which waits for whoever enrols at this moment (enrol.c).  0: the log is an older copy. */
+static int write_term(struct farm *farm, int64_t results, int64_t *term, struct error *error)
 {
-    int64_t results = atomic_load(&farm->results);
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    if (dismiss_others(farm, error) ||
+    if (db_command(farm->db, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '60s'", error) ||
+        db_query(farm->db, error, "SELECT 1 FROM espalier.search WHERE id = $1 FOR UPDATE", DB_INTEGER(farm->search)) ||
+        dismiss_others(farm, error) ||
         db_query(farm->db, error,
                  "UPDATE espalier.search SET term = term + 1, mark = $2, hourly = 0, closed = false, paused = false,"
                  " session = $3,"
@@ -103,14 +104,25 @@ static enum taking begin_term(struct farm *farm, struct error *error)
                  DB_INTEGER(farm->search), DB_INTEGER(results), DB_TEXT(farm->session), DB_TEXT(host),
                  DB_INTEGER(getpid()), DB_TEXT(identity), DB_TEXT(farm->options), DB_TEXT(farm->data),
                  DB_TEXT(backend_cpu()->instructions), DB_TEXT(farm->kinds), DB_TEXT(farm->data_hash)))
-        return TAKING_FAILED;
-    if (!db_rows(farm->db))
+        return -1;
+    int written = db_rows(farm->db);
+    *term = written ? db_integer(farm->db, 0, 0) : 0;
+    return db_command(farm->db, written ? "COMMIT" : "ROLLBACK", error) ? -1 : written;
+}
+
+/* A new term.  What trains for an older one may be adopted. */
+static enum taking begin_term(struct farm *farm, struct error *error)
+{
+    int64_t results = atomic_load(&farm->results), term;
+    int written = write_term(farm, results, &term, error);
+    if (written < 0)
+        db_rollback(farm->db);
+    if (!written)
         return refuse_older(farm, results, error);
-    int64_t term = db_integer(farm->db, 0, 0);
-    if (farm_find_trials(farm, error))
+    if (written < 0 || farm_find_trials(farm, error))
         return TAKING_FAILED;
     farm->term = term;
-    farm->mark = results;
+    farm->mark = farm->noted = results;
     return TAKING_DONE;
 }
 

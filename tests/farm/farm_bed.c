@@ -235,9 +235,21 @@ static void *worker_thread(void *worker)
     return NULL;
 }
 
+struct farm_search bed_row(int64_t id)
+{
+    return (struct farm_search){.id = id,
+                                .session = "a session",
+                                .host = "a host",
+                                .program = "",
+                                .options = "",
+                                .data_hash = "",
+                                .instructions = "",
+                                .kinds = ""};
+}
+
 void bed_worker_start(struct bed_worker *worker, int64_t search, const struct script *script)
 {
-    worker->search = (struct farm_search){.id = search, .session = "a session", .host = "a host"};
+    worker->search = bed_row(search);
     worker->script = *script;
     worker->error.text[0] = '\0';
     atomic_store(&worker->stop, false);

@@ -52,6 +52,8 @@ struct bed_worker {
     enum relay_end end; /* after bed_worker_join() */
     struct error error;
 };
+/* A search's row as the tests insert it. */
+struct farm_search bed_row(int64_t id);
 void bed_worker_start(struct bed_worker *worker, int64_t search, const struct script *script);
 enum relay_end bed_worker_join(struct bed_worker *worker);
 /* The same on the caller's thread, for child processes. */

@@ -112,7 +112,7 @@ sql "INSERT INTO espalier.worker (search, host, process, program, beats) SELECT 
 sql "DO 'BEGIN FOR i IN 1..100 LOOP UPDATE espalier.worker SET beats = beats + 1; COMMIT;
     PERFORM pg_sleep(0.1); END LOOP; END'" >/dev/null 2>&1 &
 ok "status of many hosts" "$espalier" farm status "$url"
-prints "folds them" '^  r10…r39 \(30\) +30 +30 +0 +0  New Processor$'
+prints "folds them" '^  r10\.\.r39 \(30\) {13}30 {6}30 +0 +0  New Processor$'
 prints "not those of which more is to be said" '^  node1 +1 +2 +1 +1.23k  Old Processor$'
 prints "the results of an hour" '12 results, 1.23k an hour$'
 sql "DELETE FROM espalier.worker WHERE host LIKE 'r%'"

@@ -121,6 +121,29 @@ static void test_late_but_in_time(void **state)
     bed_wait_for(0, "SELECT count(*) FROM espalier.trial");
 }
 
+/* More reports than the search reads at once stand before the result of a worker that is gone: it counts. */
+static void test_late_behind_many(void **state)
+{
+    enum { MANY = 2000 };
+    char *body = wire_write_report(&(struct report){.kind = REPORT_EPOCH, .epoch = {.epoch = 1, .epochs = 2}});
+    submit(1);
+    int64_t fence = fence_of(1);
+    claim();
+    bed_sql("BEGIN; INSERT INTO espalier.report (search, fence, number, kind, body) SELECT %d, %" PRId64
+            ", number, 'epoch', '%s' FROM generate_series(1, %d) AS number",
+            (int)search, fence, body, MANY);
+    deliver_result(fence, MANY + 1);
+    bed_sql("UPDATE espalier.worker SET gone = true; COMMIT");
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 200000000}, NULL); /* so that it looks at workers next */
+    for (int i = 0; i < MANY; i++)
+        next_report(REPORT_EPOCH);
+    struct report report = next_report(REPORT_RESULT);
+    report_done(&report);
+    report = next_report(REPORT_LOST);
+    report_done(&report);
+    free(body);
+}
+
 static void test_leaves_in_order(void **state)
 {
     submit(1);
@@ -298,6 +321,7 @@ int main(void)
         SHORT(test_zombie),
         SHORT(test_silent_lanes),
         ENGINE(test_late_but_in_time),
+        ENGINE(test_late_behind_many),
         ENGINE(test_leaves_in_order),
         ENGINE(test_lost_device),
         SHORT(test_cancel),

@@ -151,6 +151,17 @@ static void test_enrolment_and_end(void **state)
     free(left);
 }
 
+/* Or another process resumes it, which trains in another precision: the worker has to look at it anew. */
+static void test_enrolment_and_change(void **state)
+{
+    assert_int_equal(bed_sql("BEGIN; SELECT 1 FROM espalier.search FOR UPDATE"), 1);
+    bed_worker_start(&relay, search, &(struct script){.slots = 1});
+    bed_wait_for(1, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'");
+    bed_sql("UPDATE espalier.search SET options = 'precision=tf32'; COMMIT");
+    assert_int_equal(bed_worker_join(&relay), RELAY_CLOSED);
+    assert_int_equal(bed_sql("SELECT count(*) FROM espalier.worker"), 0);
+}
+
 /* Or it is dropped. */
 static void test_enrolment_and_drop(void **state)
 {
@@ -164,7 +175,7 @@ static void test_enrolment_and_drop(void **state)
 /* Likewise while it says why it can't serve the search. */
 static void test_refusal_and_end(void **state)
 {
-    struct farm_search row = {.id = search};
+    struct farm_search row = bed_row(search);
     struct error error;
     assert_int_equal(farm_refuse_search(bed_db(), &row, "other images", &error), 0);
     assert_int_equal(farm_refuse_search(bed_db(), &row, "other images", &error), 0);
@@ -270,8 +281,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORKER(test_claim_and_withdrawal), WORKER(test_result_and_withdrawal), WORKER(test_result_and_cancellation),
         WORKER(test_result_and_giving_up), WORKER(test_cut_statements),        WORKER(test_enrolment_and_end),
-        WORKER(test_enrolment_and_drop),   WORKER(test_refusal_and_end),       ENGINE(test_giving_up_and_beat),
-        ENGINE(test_giving_up_and_result),
+        WORKER(test_enrolment_and_change), WORKER(test_enrolment_and_drop),    WORKER(test_refusal_and_end),
+        ENGINE(test_giving_up_and_beat),   ENGINE(test_giving_up_and_result),
     };
     return bed_has_server() ? cmocka_run_group_tests_name("races", tests, bed_open, bed_close) : 0;
 }

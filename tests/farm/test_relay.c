@@ -308,7 +308,7 @@ static void test_worker_of_a_killed_search(void **state)
 static void test_worker_enrols_once(void **state)
 {
     struct evaluator *local = scripted_evaluator_new(&(struct script){.slots = 1});
-    struct farm_search row = {.id = search, .session = "a session", .host = "a host"};
+    struct farm_search row = bed_row(search);
     struct relay_lane its_lane = {0};
     struct device device = *local->kind->device(local, 0);
     struct error error;

@@ -63,7 +63,7 @@ static void print_line(const struct line *line)
 {
     struct text name = TEXT_EMPTY;
     char speed[TEXT_SHORT];
-    text_add(&name, line->hosts > 1 ? "%s…%s (%lld)" : "%s", line->first, line->last, line->hosts);
+    text_add(&name, line->hosts > 1 ? "%s..%s (%lld)" : "%s", line->first, line->last, line->hosts);
     print_to(stdout, "  %-20s %7lld %7lld %9lld %9s", text_string(&name), line->workers, line->lanes, line->training,
              text_count(speed, line->speed));
     if (line->silent)

@@ -14,7 +14,8 @@
  *
  * The order of a sum depends on shapes only (no float atomics), so that a step is repeatable to the bit.  A sum over a
  * batch takes one launch: each block leaves its part, and the last block to do so adds all parts.  It knows by a
- * ticket, one for each blockIdx.y (KERNEL_TICKETS), that is 0 when the kernel begins and when it ends.
+ * ticket that is 0 when the kernel begins and when it ends.  There is one for each blockIdx.y (KERNEL_TICKETS,
+ * KERNEL_DEPTHWISE_TICKETS); linear_backward has one for all blocks.
  *
  * A kernel takes one struct by value: `norm_forward_bf16(struct kernel_norm_forward)`.  A block has KERNEL_THREADS
  * threads and no dynamic shared memory; the struct's comment names the function that computes the grid.  Offsets into a
@@ -86,9 +87,9 @@ struct kernel_step {
 /* The steps that lie ahead, as one copy sends them: this head, then each step (KERNEL_QUEUE_STEP), with the numbers of
    its images (batch × int32_t) and their augmentation (batch × three bytes: dx, dy, flip; struct augment) behind it.
    `next` is the step that runs, or will run next: `load` lays its batch out, and copies it to where the step's other
-   kernels read it; `classifier` counts on; `update` is the last kernel of a step, and does what `load` does for the
-   one that follows, if there is one.  So KERNEL_LAUNCH_STEPS steps run in one launch without the host, and the host
-   sends nothing between launches. */
+   kernels read it; `classifier` counts on; `update` does what `load` does for the step that follows, if there is one:
+   behind `update`, `step` is the next one's.  So KERNEL_LAUNCH_STEPS steps run in one launch without the host, and the
+   host sends nothing between launches. */
 struct kernel_queue {
     int32_t next, count;
     uint32_t ring; /* the results' place (KERNEL_RESULTS) of the first step */

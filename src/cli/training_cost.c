@@ -55,7 +55,8 @@ int64_t training_cost_memory(const struct arch *arch, const struct search_setup 
                                 .drop_pool = (float)options->drop_pool,
                                 .drop_fc = (float)options->drop_fc,
                                 .drop_dense = (float)options->drop_dense};
-    return train_bytes(backend, arch, setup->images.shape, &training, setup->validate.count);
+    int evaluated = setup->test.count > setup->validate.count ? setup->test.count : setup->validate.count;
+    return train_bytes(backend, arch, setup->images.shape, &training, evaluated) + train_workspaces(backend);
 }
 
 int training_cost_devices(const struct search_setup *setup)

@@ -12,7 +12,7 @@ enum { TRAINING_PASSES = 3 };
 /* Train a network of this architecture for about a second on the first device.  `*seconds`: for an image. */
 int training_cost_time(const struct arch *arch, const struct search_setup *setup, const struct search_options *options,
                        double *seconds, struct error *error);
-/* Its memory on the first device, in bytes. */
+/* Bytes that its training takes on the first device; on a GPU with those of the evaluation and of the workspaces. */
 int64_t training_cost_memory(const struct arch *arch, const struct search_setup *setup,
                              const struct search_options *options);
 /* Devices that are as fast together as they are many: trainers on one GPU share its speed, so it counts once. */

@@ -38,15 +38,26 @@ int network_evaluation_batch(const struct backend *backend, const struct plan *p
     return more > batch ? more : batch;
 }
 
+struct network *network_open_to_evaluate(const struct backend *backend, struct weights *weights, int batch, int count,
+                                         enum device_trouble *trouble, struct error *error)
+{
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
+    int more = network_evaluation_batch(backend, plan, batch, count);
+    struct network *network = network_open(backend, plan, more, NETWORK_INFERENCE, weights, trouble, error);
+    while (!network && *trouble == DEVICE_NO_MEMORY && more > batch) {
+        more = more / 2 > batch ? more / 2 : batch;
+        network = network_open(backend, plan, more, NETWORK_INFERENCE, weights, trouble, error);
+    }
+    free(plan);
+    return network;
+}
+
 enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
                                      int batch, struct evaluation *evaluation, struct error *error)
 {
     enum device_trouble trouble;
-    struct plan *plan = memory_new(1, sizeof *plan);
-    plan_lower(&weights->arch, weights->input, &(struct plan_options){0}, plan);
-    batch = network_evaluation_batch(backend, plan, batch, view->count);
-    struct network *network = network_open(backend, plan, batch, NETWORK_INFERENCE, weights, &trouble, error);
-    free(plan);
+    struct network *network = network_open_to_evaluate(backend, weights, batch, view->count, &trouble, error);
     if (!network)
         return trouble;
     network_evaluate_view(network, view, NULL, NULL, evaluation);

@@ -35,8 +35,8 @@ int network_batch(const struct network *network);
 /* One step of training: load, forward, backward, update. */
 struct step_result network_train(struct network *network, const struct batch *batch, const struct sgd *sgd,
                                  float bn_decay, uint64_t dropout_key);
-/* On a device: the next steps of training are these, so that they can be sent at once.  Returns how many it took; call it
-   again when those are done.  Each is then made by network_train() with the same batch and values. */
+/* On a device: the next steps of training are these, so that they can be sent at once.  Returns how many it took; call
+   it again when those are done.  Each is then made by network_train() with the same batch and values. */
 int network_announce(struct network *network, const struct step *steps, int count);
 /* The velocity of SGD with momentum: one value for each trained weight, zeros at first.  It is the network's own, valid
    until the next call. */
@@ -87,12 +87,16 @@ struct evaluation {
    said no, and `evaluation` covers the images so far.  The loss is NaN when the device was in trouble. */
 bool network_evaluate_view(struct network *network, const struct view *view, bool (*proceed)(void *context),
                            void *context, struct evaluation *evaluation);
-/* Images that an evaluation of `count` images takes at a time, where training takes `batch`.  On a device they are more,
-   since a step costs it the same and nothing is kept for a backward pass: EVALUATION_BATCH, unless so many take more
-   than EVALUATION_BYTES. */
+/* Images that an evaluation of `count` images takes at a time, where training takes `batch`.  On a device they are
+   more, since a step costs it the same and nothing is kept for a backward pass: EVALUATION_BATCH, unless so many take
+   more than EVALUATION_BYTES. */
 enum { EVALUATION_BATCH = 1024, EVALUATION_BYTES = 1 << 30 };
 int network_evaluation_batch(const struct backend *backend, const struct plan *plan, int batch, int count);
-/* With a network of its own, for network_evaluation_batch().  DEVICE_FINE, or what went wrong. */
+/* Open a network for evaluations of `count` images, with the batch that network_evaluation_batch() says, or a smaller
+   one, not below `batch`, where memory is short.  NULL with the trouble and its reason. */
+struct network *network_open_to_evaluate(const struct backend *backend, struct weights *weights, int batch, int count,
+                                         enum device_trouble *trouble, struct error *error);
+/* With a network of its own, from network_open_to_evaluate().  DEVICE_FINE, or what went wrong. */
 enum device_trouble network_evaluate(const struct backend *backend, struct weights *weights, const struct view *view,
                                      int batch, struct evaluation *evaluation, struct error *error);
 

@@ -331,16 +331,11 @@ static void report_health(const struct trainer *trainer)
     trainer->hooks->health(trainer->hooks->context, health);
 }
 
-static struct plan *lower(const struct arch *arch, struct shape input, const struct plan_options *options)
-{
-    struct plan *plan = memory_new(1, sizeof *plan);
-    plan_lower(arch, input, options, plan);
-    return plan;
-}
-
 static struct plan *lower_for_training(const struct arch *arch, struct shape input, const struct training *training)
 {
-    return lower(arch, input, &(struct plan_options){training->drop_pool, training->drop_fc, training->drop_dense});
+    struct plan *plan = memory_new(1, sizeof *plan);
+    plan_lower(arch, input, &(struct plan_options){training->drop_pool, training->drop_fc, training->drop_dense}, plan);
+    return plan;
 }
 
 int64_t train_bytes(const struct backend *backend, const struct arch *arch, struct shape input,
@@ -362,20 +357,6 @@ int64_t train_workspaces(const struct backend *backend)
     return backend->device ? 2 * (int64_t)backend->device->workspace_most : 0;
 }
 
-/* The network that evaluates; NULL when that fails. */
-static struct network *open_evaluator(const struct backend *backend, struct network *network, struct weights *weights,
-                                      int batch, const struct view *validate, enum device_trouble *trouble,
-                                      struct error *error)
-{
-    if (!backend->device || !validate)
-        return network;
-    struct plan *plan = lower(&weights->arch, weights->input, &(struct plan_options){0});
-    batch = network_evaluation_batch(backend, plan, batch, validate->count);
-    struct network *evaluator = network_open(backend, plan, batch, NETWORK_INFERENCE, weights, trouble, error);
-    free(plan);
-    return evaluator;
-}
-
 static void close_networks(struct network *network, struct network *evaluator)
 {
     if (evaluator != network)
@@ -393,8 +374,9 @@ enum training_outcome train(const struct backend *backend, struct weights *weigh
     enum device_trouble trouble;
     struct network *network = network_open(backend, plan, training->batch, NETWORK_TRAINING, weights, &trouble, error);
     free(plan);
-    struct network *evaluator =
-        network ? open_evaluator(backend, network, weights, training->batch, validate, &trouble, error) : NULL;
+    struct network *evaluator = network;
+    if (network && backend->device && validate)
+        evaluator = network_open_to_evaluate(backend, weights, training->batch, validate->count, &trouble, error);
     if (!evaluator) {
         network_free(network);
         return training_outcome_of(trouble);

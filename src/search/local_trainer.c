@@ -228,8 +228,9 @@ static struct weights *initial_weights(const struct trainer *trainer, struct err
 static double trial_bytes(const struct trainer *trainer)
 {
     const struct local_evaluator *local = trainer->local;
+    int validated = local->validate->count, tested = local->test ? local->test->count : 0;
     return (double)train_bytes(trainer->backend, &trainer->trial->arch, local->train->images->shape,
-                               &trainer->trial->training, local->validate->count);
+                               &trainer->trial->training, tested > validated ? tested : validated);
 }
 
 double local_free_memory(struct device_monitor *monitor)

@@ -347,6 +347,62 @@ static void the_average_stays_on_the_device(void **state)
     pictures_done(&images, &view);
 }
 
+/* Step `number` of a training, whose images and dropout key are its own. */
+static struct step step_at(const struct view *view, int number, struct batch *batch)
+{
+    static const struct sgd sgd = {0.05f, 0.9f, 1e-4f, true};
+    *batch = (struct batch){.view = view, .index = view->index + 4 * number, .count = 4};
+    return (struct step){STEP_TRAIN, batch, &sgd, 0.9f, 1 + (uint64_t)number, 0};
+}
+
+/* `turn`: the first step to announce, their count, the first step to train, their count. */
+static void take_turn(struct network *network, bool announces, const struct view *view, const int turn[4])
+{
+    struct batch batches[20];
+    struct step steps[20];
+    for (int i = 0; i < turn[1]; i++)
+        steps[i] = step_at(view, turn[0] + i, &batches[i]);
+    if (announces && turn[1])
+        assert_int_equal(network_announce(network, steps, turn[1]), turn[1]);
+    for (int i = 0; i < turn[3]; i++) {
+        struct step step = step_at(view, turn[2] + i, &batches[0]);
+        network_train(network, step.batch, step.sgd, step.bn_decay, step.dropout_key);
+    }
+}
+
+/* Whatever was announced, the steps that run are those that are begun. */
+static void announced_steps_need_not_come(void **state)
+{
+    static const int turns[][4][4] = {
+        {{0, 0, 0, 3}, {3, 20, 3, 3}, {0, 0, 30, 2}},               /* another step among those announced */
+        {{0, 0, 0, 3}, {3, 8, 3, 8}, {11, 4, 0, 0}, {15, 4, 15, 4}} /* announced twice while a copy is pending */
+    };
+    struct images images;
+    struct view view;
+    struct error error;
+    static struct plan plan;
+    pictures_draw(input, CLASSES, 160, 80, 3, &images, &view);
+    for (size_t t = 0; t < COUNT_OF(turns); t++) {
+        struct weights *weights[2];
+        for (int i = 0; i < 2; i++) {
+            weights[i] = bed_weights("C(3,3,2) SM(5)", input, 2);
+            plan_lower(&weights[i]->arch, input, &(struct plan_options){0}, &plan);
+            struct network *network = network_open(i ? module->backend(0) : &backend_ref, &plan, 4, NETWORK_TRAINING,
+                                                   weights[i], NULL, &error);
+            for (size_t turn = 0; turn < COUNT_OF(turns[t]); turn++)
+                take_turn(network, i, &view, turns[t][turn]);
+            network_finish(network);
+            network_fetch(network);
+            network_free(network);
+        }
+        for (int64_t i = 0; i < weights[0]->layout.total; i++)
+            assert_true(fabsf(weights[0]->values[i] - weights[1]->values[i]) <= 1e-4f);
+        weights_free(weights[0]);
+        weights_free(weights[1]);
+    }
+    pictures_done(&images, &view);
+}
+
 static int nodes_of(const char *text, int side, int batch_size)
 {
     const struct shape shape = {3, side, side};
@@ -427,6 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_epoch_is_one_copy),
+        cmocka_unit_test(announced_steps_need_not_come),
         cmocka_unit_test(the_average_stays_on_the_device),
         cmocka_unit_test(nodes_of_a_step),
         cmocka_unit_test(nodes_of_a_modern_layer),

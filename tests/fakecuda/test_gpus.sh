@@ -8,7 +8,7 @@ if [ ! -r "$fakes/espalier-cuda.so" ] || [ ! -r "$fakes/libnvidia-ml.so.1" ]; th
     skip "GPUs" "the fake of CUDA is built with the CUDA toolkit and cmocka only"
     exit 0
 fi
-plan 19
+plan 20
 ESPALIER_CUDA_MODULE=$fakes/espalier-cuda.so
 LD_LIBRARY_PATH=$fakes
 FAKE_CUDA_MEMORY=5000000000
@@ -38,6 +38,7 @@ black_and_white more 10
 shows "a GPU trains larger batches faster" '^batch +64 images; .*: --batch 512 --rate 0\.8 --start-rate 0\.4, with rates' \
     "$espalier" run $tournament --dry-run --data idx:more --devices cuda:1x1 --networks 2 --rate 0.1 --start-rate 0.05 \
     --policy random --limit-flops 0 --start "C(4,3,2) A(4,4) SM(2)"
+ok "its memory, with the workspaces that a trial reserves" grep -qE "5[23][0-9] MiB in training" shown
 ok "nothing of it on a processor" sh -c '! "$@" | grep -q "^batch"' sh "$espalier" run $tournament --dry-run --data idx:more \
     --devices cpu:1 --networks 2 --policy random --limit-flops 0 --start "C(4,3,2) A(4,4) SM(2)"
 

@@ -142,6 +142,40 @@ static void evaluation_is_a_network_of_its_own(void **state)
     pictures_done(&images, &view);
 }
 
+/* There is room for the network that is trained, but not for the usual batches of the one that evaluates. */
+static void evaluation_takes_what_memory_is_left(void **state)
+{
+    enum { SMALL = 4, VALIDATED = 1100, OF_CUBLAS = 8 << 20 /* of each network, beside its memory */ };
+    const struct shape shape = {1, 4, 4};
+    const struct backend *backend = module->backend(0);
+    struct images images;
+    struct view view;
+    struct error error;
+    struct evaluation evaluation;
+    pictures_draw(shape, CLASSES, VALIDATED, 50, 20, &images, &view);
+    struct view few = view;
+    few.count = 32;
+    struct weights *weights = bed_weights("C(3,3,1) SM(5)", shape, 2);
+    struct training training = training_paper;
+    training.epochs = 2;
+    training.batch = SMALL;
+    size_t bytes = (size_t)train_bytes(backend, &weights->arch, shape, &training, VALIDATED);
+    fake->drop_idle();
+    size_t used = (1 << 30) - (size_t)free_memory();
+    fake->set_memory(used + bytes + 2 * OF_CUBLAS - 1);
+    int64_t launches = fake->graph_launches();
+    if (train(backend, weights, &few, &view, &training, NULL, &error) != TRAINING_DONE)
+        fail_msg("%s", error.text);
+    assert_in_range(fake->graph_launches() - launches, 1, 40); /* with batches of four there would be 550 */
+    fake->drop_idle();
+    fake->set_memory(used + bytes / 2 + OF_CUBLAS);
+    assert_int_equal(network_evaluate(backend, weights, &view, SMALL, &evaluation, &error), DEVICE_FINE);
+    assert_int_equal(evaluation.count, VALIDATED);
+    fake->set_memory(1 << 30);
+    weights_free(weights);
+    pictures_done(&images, &view);
+}
+
 static void max_pools_of_a_side_that_choices_hold(void **state)
 {
     struct test_network test;
@@ -270,6 +304,7 @@ int main(void)
         cmocka_unit_test(two_data_sets_stay),
         cmocka_unit_test(plans_of_a_stream_are_bounded),
         cmocka_unit_test(evaluation_has_batches_of_its_own),
+        cmocka_unit_test(evaluation_takes_what_memory_is_left),
         cmocka_unit_test_prestate(evaluation_is_a_network_of_its_own, "C(3,1,1) SM(5)"),
         cmocka_unit_test_prestate(evaluation_is_a_network_of_its_own, "C(3,1,1) M(6,3,se,hs) R(3,3) S(5,3,2) SM(5)"),
     };

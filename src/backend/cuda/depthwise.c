@@ -1,10 +1,10 @@
 /*
- * depthwise.c - OP_DEPTHWISE_BN_RELU by the project's kernels, of which cuDNN's counterparts are slow: three kernels
- * forward and backward of a small map, four of a large one.
+ * depthwise.c - OP_DEPTHWISE_BN_RELU by the project's kernels, of which cuDNN's counterparts are slow: four kernels
+ * forward and backward of a small map, five of a large one.
  *
- *   forward in training   convolution and statistics | BN and ReLU
- *   in inference          convolution, BN and ReLU
- *   backward              BN and ReLU (normalise.c)  | the gradients of the weights and of the input
+ *   forward in training   convolution and statistics | BN and activation
+ *   in inference          convolution, BN and activation
+ *   backward              BN and activation (normalise.c) | the gradients of the weights and of the input
  */
 #include "backend/cuda/operation.h"
 

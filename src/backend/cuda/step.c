@@ -89,7 +89,7 @@ static struct kernel_queue *upload_of(const struct context *context)
 
 static void start_upload(struct context *context)
 {
-    context->upload++;
+    context->upload += context->sent; /* an area that was not sent is filled anew */
     context->filled = context->begun = 0;
     context->sent = context->loaded = false;
     *upload_of(context) = (struct kernel_queue){.ring = context->results_begun % KERNEL_RESULTS};
@@ -294,9 +294,9 @@ void steps_run(struct context *context)
 static bool take_step(struct context *context, const struct step *step)
 {
     bool announced = is_announced(context, step);
-    if (!announced && context->sent)
-        steps_run(context);
-    if (!context->held && !wait_for_launch(context))
+    if (!announced && (context->sent || context->begun < context->filled))
+        steps_run(context); /* a step that is added lies behind those that were announced */
+    if (context->status != DEVICE_FINE || (!context->held && !wait_for_launch(context)))
         return false;
     if (!announced && !context->held)
         start_upload(context);

@@ -45,14 +45,16 @@ static const struct entry signs[] = {
     {"N conv2 12→8", "conv2 was narrowed: this changes what the network computes"},
     {"R conv2", "conv2 was taken out"},
     {"K conv2 3→5", "conv2 got a larger kernel"},
-    {"S mobile2 +se", "mobile2 got squeeze-and-excitation"},
+    {"S mobile2 +se", "mobile2 got channel gates (se)"},
     {"W c1-3 f1", "short for: conv1, conv2, conv3 and fc1 were widened"},
     {"4W 1D", "shorter still: four were widened and one inserted"},
 };
 
 static const struct entry panes[] = {
-    {"Leaderboard", "val: accuracy; gain: over the control or parent; size: parameters; FLOP: of an image; img/s: in training"},
-    {"7 dots", "trained networks, dim: controls; arrows: the nearest one, Page keys: along the front, a click: the nearest"},
+    {"Leaderboard",
+     "val: accuracy; gain: over the control or parent; size: parameters; FLOP: of an image; img/s: in training"},
+    {"7 dots",
+     "trained networks, dim: controls; arrows: the nearest one, Page keys: along the front, a click: the nearest"},
     {"7 line", "the front: no other network is both better and smaller; ┊ is a limit of the search; o: another axis"},
     {"9", "the best so far, the mean of the last twenty (or of a twentieth of all), and how many have that accuracy"},
     {"weights", "Enter, its layers: norm of all that is trained; gradient: of the loss, over a batch after training"},
@@ -89,7 +91,8 @@ static const struct entry words_of[PANE_COUNT][WORDS_MAX] = {
                    {"ended", "how long ago; while it trains: where"}},
     [PANE_NETWORK] = {{"columns", "its layers from the input on, as high as they are wide; P and A are pools"},
                       {"green yellow", "a new layer, a wider layer"},
-                      {"params FLOPs", "parameters, FLOPs and bytes of activations an image, images it trains a second"},
+                      {"params FLOPs",
+                       "parameters, FLOPs and bytes of activations an image, images it trains a second"},
                       {"val train", "accuracy on the images that it is judged by, and on those that it learns from"}},
     [PANE_CURVES] = {{"━", "accuracy on the validation images, epoch by epoch: this network, its parent, others"},
                      {"┄ train data", "accuracy on the images that it learns from"},
@@ -123,12 +126,9 @@ static const struct section {
     const char *title;
     enum request first, last;
 } sections[] = {
-    {"Steer the search", REQUEST_PAUSE, REQUEST_PALETTE},
-    {NULL, 0, 0}, /* the pane at hand */
-    {"Find and look", REQUEST_OPEN, REQUEST_SCALE},
-    {"Go", REQUEST_NEXT_PANE, REQUEST_LAST},
-    {"Replay", REQUEST_SLOWER, REQUEST_SCREENS - 1},
-    {"Screen", REQUEST_FREEZE, REQUEST_SUSPEND},
+    {"Steer the search", REQUEST_PAUSE, REQUEST_PALETTE}, {NULL, 0, 0}, /* the pane at hand */
+    {"Find and look", REQUEST_OPEN, REQUEST_SCALE},       {"Go", REQUEST_NEXT_PANE, REQUEST_LAST},
+    {"Replay", REQUEST_SLOWER, REQUEST_SCREENS - 1},      {"Screen", REQUEST_FREEZE, REQUEST_SUSPEND},
 };
 
 static int draw_pane(const struct model *model, struct canvas *canvas, struct area area, int y)

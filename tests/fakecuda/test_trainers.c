@@ -97,7 +97,7 @@ static int streams(void)
     return counts.streams;
 }
 
-/* A trial reserves 264 MiB, and memory for its network: there is room for one trial. */
+/* A trial reserves 2 × 264 MiB of workspace, and memory for its network: there is room for one trial. */
 static void one_after_the_other_where_memory_is_short(void **state)
 {
     fake->set_memory(500 << 20);

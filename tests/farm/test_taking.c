@@ -68,6 +68,7 @@ static struct report kill_and_resume(void)
     report_done(&report);
     farm->kind->free(farm);
     farm = new_farm();
+    sink = evaluator_farm_sink(farm, "folder.esp");
     assert_int_equal(evaluator_farm_take(farm, session, "folder.esp", &error), 0);
     session_state_free(session);
     return next_report(REPORT_JOINED);

@@ -77,7 +77,7 @@ wait "$first"
 # --- a worker that is killed, one that is told to end, one with other images ---
 cp -r pictures others
 printf '\001' | dd of=others/train-images-idx3-ubyte bs=1 seek=20 conv=notrunc 2>/dev/null
-"$espalier" run $small --start "$start" --epochs 400 --networks 5 --out night --farm "$url" >night.out 2>&1 &
+"$espalier" run $small --start "$start" --epochs 1500 --networks 5 --out night --farm "$url" >night.out 2>&1 &
 search=$!
 processes="$processes $search"
 worker killed

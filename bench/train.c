@@ -197,8 +197,8 @@ static void print_row(const char *what, struct op_times *times, double forward_f
 static void print_operations(const struct plan *plan, const struct limits *limits)
 {
     double all_bytes = 0;
-    static const char *const kinds[] = {"conv", "fc",   "pool", "dropout",   "classifier",
-                                        "bn",   "conv", "add",  "depthwise", "conv add"};
+    static const char *const kinds[] = {"conv", "fc",  "pool",      "dropout",  "classifier",    "bn",
+                                        "conv", "add", "depthwise", "conv add", "squeeze-excite"};
     _Static_assert(COUNT_OF(kinds) == OP_KINDS, "every kind of operation has a name");
     struct op_times sums = {{0}, sum_times};
     double step = times_best(&rest_times.forward) + times_best(&rest_times.backward) + times_best(&sum_times);

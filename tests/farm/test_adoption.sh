@@ -2,32 +2,11 @@
 # A search on a farm is killed while a worker trains for it, and resumed: the worker keeps its network, and what it delivered
 # while nobody ran the search counts. The networks are those of a search that was never killed, to the bit.
 . "$top_srcdir/tests/tap.sh"
-
-"$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
-server="sh $top_srcdir/tests/farm/server.sh"
-$server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
+. "$top_srcdir/tests/farm/bed.sh"
 plan 15
-base=$($server make) || exit 99
-processes=
-finish() {
-    for process in $processes; do kill -9 "$process" 2>/dev/null; done
-    $server remove "$base"
-    rm -rf "$work"
-}
-trap finish EXIT
-url=$($server url "$base")
 $server start "$base"
 black_and_white pictures
 "$espalier" farm init "$url" >init.out || exit 99
-# wait_until COMMAND…: it succeeds, within 30 seconds
-wait_until() {
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || return 1
-        sleep 0.05
-    done
-}
 
 # search NAME COMMAND OPTIONS…: in the background
 search() {
@@ -37,13 +16,6 @@ search() {
     "$espalier" "$@" --headless --farm "$url" >>"$name.out" 2>&1 &
     search=$!
     processes="$processes $search"
-}
-worker() { # NAME OPTIONS…
-    name=$1
-    shift
-    "$espalier" worker "$url" --devices cpu:1 "$@" >"$name.out" 2>&1 &
-    eval "$name=\$!"
-    processes="$processes $!"
 }
 events() { # NAME NODE KIND: how many of them the log has
     "$espalier" show "$1" --events | grep "\"k\":\"$3\"" | grep -c "\"node\":$2[,}]"

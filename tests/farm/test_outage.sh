@@ -2,46 +2,20 @@
 # What goes wrong around a farm, and what is said then, as a person meets it: the real program on both sides, with networks
 # that are cut, servers that are killed or full, searches that are killed or begun twice, and clocks that differ by days.
 . "$top_srcdir/tests/tap.sh"
-
-"$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
-server="sh $top_srcdir/tests/farm/server.sh"
-$server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
+. "$top_srcdir/tests/farm/bed.sh"
 plan 25
-base=$($server make) || exit 99
-processes='' full='' disk=$(mktemp -d /tmp/espalier-disk.XXXXXX)
-finish() {
-    for process in $processes; do kill -9 "$process" 2>/dev/null; done
-    $server remove "$base"
+full='' disk=$(mktemp -d /tmp/espalier-disk.XXXXXX)
+remove_more() {
     [ -z "$full" ] || $server remove "$full"
     umount "$disk" 2>/dev/null
     rmdir "$disk"
-    rm -rf "$work"
 }
-trap finish EXIT
-url=$($server url "$base")
 black_and_white pictures
 small="--data idx:pictures --validation 64 --policy random --parent tournament --finish 0 --devices cpu:1 --headless --farm-lease 3
     --start C(4,3,1)A(2,2)SM(2)"
 # a long search has more networks than it can train while the test looks at it, however fast the machine is
 short="$small --epochs 1 --start-epochs 1" long="$small --epochs 300 --start-epochs 1 --networks 1000"
 
-# wait_until COMMAND…: it succeeds, within 40 seconds
-wait_until() {
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 800 ] || return 1
-        sleep 0.05
-    done
-}
-# begin NAME COMMAND…: in the background; its output is in NAME.out, its process in $NAME
-begin() {
-    name=$1
-    shift
-    "$@" >"$name.out" 2>&1 &
-    eval "$name=\$!"
-    processes="$processes $!"
-}
 # logs NAME TEXT: the log of the session has it
 logs() {
     "$espalier" show "$1" --events | grep -q -e "$2"

@@ -7,22 +7,15 @@
 . "$top_srcdir/tests/tap.sh"
 
 [ -n "${ESPALIER_TEST_LONG-}" ] || { echo "1..0 # SKIP it takes minutes; ESPALIER_TEST_LONG=300 runs it with 300 networks"; exit 0; }
-"$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
-server="sh $top_srcdir/tests/farm/server.sh"
-$server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
+. "$top_srcdir/tests/farm/bed.sh"
 plan 8
 networks=$ESPALIER_TEST_LONG
 [ "$networks" != 1 ] || networks=2000
-base=$($server make) || exit 99
 $server start "$base"
-url=$($server url "$base")
 worker1='' worker2='' worker3='' search='' net='' failed=''
-finish() {
+remove_more() {
     for process in $worker1 $worker2 $worker3 $search $net; do kill -9 "$process" 2>/dev/null; done
-    $server remove "$base"
-    rm -rf "$work"
 }
-trap finish EXIT
 exec 2>>"$work/shell.err"
 black_and_white pictures
 # The networks of a round are the same in whichever order they end.

@@ -2,34 +2,13 @@
 # `espalier worker` and `run --farm` as a person meets them: real training, a worker that is killed, one that is told to end,
 # and what each mistake says.
 . "$top_srcdir/tests/tap.sh"
-
-"$espalier" worker x 2>&1 | grep -q 'built without libpq' && { echo "1..0 # SKIP built without libpq"; exit 0; }
-server="sh $top_srcdir/tests/farm/server.sh"
-$server have 2>/dev/null || { echo "1..0 # SKIP PostgreSQL is not installed"; exit 0; }
+. "$top_srcdir/tests/farm/bed.sh"
 plan 28
-base=$($server make) || exit 99
-processes=
-finish() {
-    for process in $processes; do kill -9 "$process" 2>/dev/null; done
-    $server remove "$base"
-    rm -rf "$work"
-}
-trap finish EXIT
-url=$($server url "$base")
 black_and_white pictures
 small="--data idx:pictures --epochs 1 --start-epochs 1 --validation 64 --policy random --parent tournament --finish 0 --devices cpu:1
     --headless --farm-lease 3"
 start="C(4,3,1) A(2,2) SM(2)"
 
-# wait_until COMMAND…: it succeeds, within 30 seconds
-wait_until() {
-    tries=0
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || return 1
-        sleep 0.05
-    done
-}
 
 # --- what can't work ---
 says "no server" 1 "is the server running, and the address right" "$espalier" run $small --start "$start" --farm "$url"
@@ -51,13 +30,6 @@ ok "nothing to do" "$espalier" worker "$url" --idle 0.1
 
 # --- one seed, one digest ---
 "$espalier" run $small --start "$start" --networks 6 --out here >here.out 2>&1
-worker() { # NAME OPTIONS…
-    name=$1
-    shift
-    "$espalier" worker "$url" --devices cpu:1 "$@" >"$name.out" 2>&1 &
-    eval "$name=\$!"
-    processes="$processes $!"
-}
 worker first
 ok "a search on the farm" "$espalier" run $small --start "$start" --networks 6 --out far --farm "$url"
 digest() {
